@@ -1,0 +1,158 @@
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use msgs::Message;
+
+/// Whether every sample must arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reliability {
+    /// Lost samples are sent again.
+    Reliable,
+    /// Lost samples stay lost.
+    BestEffort,
+}
+
+/// Whether late joiners get the last samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// Only what is published from now on.
+    Volatile,
+    /// The last `depth` samples are kept for late joiners.
+    TransientLocal,
+}
+
+/// Quality of service of a topic's end. `depth` bounds the queue; when it is full the oldest sample is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Qos {
+    /// Samples kept, at least 1.
+    pub depth: usize,
+    /// Reliability.
+    pub reliability: Reliability,
+    /// Durability.
+    pub durability: Durability,
+}
+
+impl Qos {
+    /// ROS 2's sensor data profile with the newest sample only.
+    pub const fn sensor_data() -> Self {
+        Self { depth: 1, reliability: Reliability::BestEffort, durability: Durability::Volatile }
+    }
+
+    /// Reliable, with a queue of `depth`.
+    pub const fn reliable(depth: usize) -> Self {
+        Self { depth, reliability: Reliability::Reliable, durability: Durability::Volatile }
+    }
+
+    /// Reliable and kept for late joiners (ROS 1's "latched").
+    pub const fn transient_local() -> Self {
+        Self { depth: 1, reliability: Reliability::Reliable, durability: Durability::TransientLocal }
+    }
+
+    /// The same with another queue depth.
+    pub const fn with_depth(self, depth: usize) -> Self {
+        Self { depth, ..self }
+    }
+}
+
+/// Handle of a declared input.
+pub struct Input<M> {
+    pub(crate) index: usize,
+    marker: PhantomData<fn() -> M>,
+}
+
+/// Handle of a declared output.
+pub struct Output<M> {
+    pub(crate) index: usize,
+    marker: PhantomData<fn(M)>,
+}
+
+impl<M> Clone for Input<M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<M> Copy for Input<M> {}
+impl<M> Clone for Output<M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<M> Copy for Output<M> {}
+
+/// Handle of a declared timer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timer {
+    pub(crate) index: usize,
+}
+
+/// A declared input, as drivers see it.
+#[derive(Debug, Clone)]
+pub struct InputPort {
+    /// Node-local name (`~/input/…`) or absolute topic.
+    pub name: String,
+    /// ROS type name.
+    pub type_name: &'static str,
+    /// Quality of service asked for.
+    pub qos: Qos,
+}
+
+/// A declared output, as drivers see it.
+#[derive(Debug, Clone)]
+pub struct OutputPort {
+    /// Node-local name (`~/output/…`) or absolute topic.
+    pub name: String,
+    /// ROS type name.
+    pub type_name: &'static str,
+    /// Quality of service offered.
+    pub qos: Qos,
+}
+
+/// A declared timer, as drivers see it.
+#[derive(Debug, Clone, Copy)]
+pub struct TimerPort {
+    /// Time between two events.
+    pub period: Duration,
+}
+
+/// What a node reads, writes and is woken by.
+#[derive(Debug, Clone, Default)]
+pub struct Ports {
+    inputs: Vec<InputPort>,
+    outputs: Vec<OutputPort>,
+    timers: Vec<TimerPort>,
+}
+
+impl Ports {
+    /// Declares an input.
+    pub fn input<M: Message>(&mut self, name: &str, qos: Qos) -> Input<M> {
+        self.inputs.push(InputPort { name: name.into(), type_name: M::TYPE_NAME, qos });
+        Input { index: self.inputs.len() - 1, marker: PhantomData }
+    }
+
+    /// Declares an output.
+    pub fn output<M: Message>(&mut self, name: &str, qos: Qos) -> Output<M> {
+        self.outputs.push(OutputPort { name: name.into(), type_name: M::TYPE_NAME, qos });
+        Output { index: self.outputs.len() - 1, marker: PhantomData }
+    }
+
+    /// Declares a timer; its first event comes one period after the start.
+    pub fn timer(&mut self, period: Duration) -> Timer {
+        self.timers.push(TimerPort { period });
+        Timer { index: self.timers.len() - 1 }
+    }
+
+    /// All declared inputs, by handle index.
+    pub fn inputs(&self) -> &[InputPort] {
+        &self.inputs
+    }
+
+    /// All declared outputs, by handle index.
+    pub fn outputs(&self) -> &[OutputPort] {
+        &self.outputs
+    }
+
+    /// All declared timers, by handle index.
+    pub fn timers(&self) -> &[TimerPort] {
+        &self.timers
+    }
+}

@@ -1,0 +1,1 @@
+//! `town_generator` of Ferrodrive.

@@ -1,0 +1,1 @@
+//! `lidar_detector` of Ferrodrive.

@@ -1,0 +1,1 @@
+//! `motion_planner` of Ferrodrive.
