@@ -1,1 +1,20 @@
-//! `middleware` of Ferrodrive.
+//! What runs a node: drivers over backends.
+//!
+//! A [`Graph`] holds node values with their names resolved to topics. Two drivers run it in one process:
+//! [`Lockstep`] in simulated time, one deterministic order, as fast as the machine can; and [`composed::run`] on
+//! tokio, each node its own task, messages passed by `Arc`, the newest winning over a bounded queue. A driver over a
+//! wire and one over recordings take the same graph.
+
+pub mod composed;
+mod diagnostics;
+mod graph;
+mod latency;
+mod lockstep;
+
+pub use diagnostics::DIAGNOSTICS_TOPIC;
+pub use graph::{Graph, GraphError, Member, Tap, Topic};
+pub use latency::{Latency, LatencySummary};
+pub use lockstep::Lockstep;
+
+/// The topic that carries simulated time (rosgraph_msgs/Clock).
+pub const CLOCK_TOPIC: &str = "/clock";

@@ -1,0 +1,183 @@
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use node::{Node, Ports, Qos, Shared, Time};
+
+use crate::DIAGNOSTICS_TOPIC;
+
+/// A topic of a graph: its name, type and what its first publisher offers.
+#[derive(Debug, Clone)]
+pub struct Topic {
+    /// Full name, e.g. `/planning/trajectory`.
+    pub name: String,
+    /// ROS type name.
+    pub type_name: &'static str,
+    /// Quality of service of the first end that named it.
+    pub qos: Qos,
+    /// Inputs that read it: indices of member and input.
+    pub(crate) readers: Vec<(usize, usize)>,
+}
+
+/// Sees every message of a graph in the order of publication: recorders, metrics, progress lines.
+pub trait Tap: Send {
+    /// Called once for each message; `Break` ends the run after this message.
+    fn on_message(&mut self, now: Time, topic: &Topic, message: &Shared) -> ControlFlow<()>;
+}
+
+/// A node in a graph.
+pub struct Member {
+    /// The node's name.
+    pub name: String,
+    /// The value.
+    pub node: Box<dyn Node>,
+    /// What it declared.
+    pub ports: Ports,
+    /// Lockstep only: simulated time from an event to the messages it causes, standing for the node's run time.
+    pub simulated_latency: Duration,
+    /// Topic index of each input.
+    pub(crate) inputs: Vec<usize>,
+    /// Topic index of each output.
+    pub(crate) outputs: Vec<usize>,
+}
+
+/// Why nodes make no graph.
+#[derive(Debug, thiserror::Error)]
+pub enum GraphError {
+    /// Two ends of one topic disagree on its type.
+    #[error("topic {topic}: {node} has it as {found}, but others as {expected}; remap one of them")]
+    TypeMismatch {
+        /// The topic.
+        topic: String,
+        /// The node that came later.
+        node: String,
+        /// The type it declares.
+        found: &'static str,
+        /// The type declared before.
+        expected: &'static str,
+    },
+    /// A remap names nothing the node has.
+    #[error("node {node}: remap from `{from}` fits none of its ports; it has {ports}")]
+    UnknownRemap {
+        /// The node.
+        node: String,
+        /// The name that fits nothing.
+        from: String,
+        /// The names there are.
+        ports: String,
+    },
+    /// Two nodes share a name.
+    #[error("two nodes are named {0}; give one another name")]
+    DuplicateNode(String),
+}
+
+/// Nodes and the topics between them.
+#[derive(Default)]
+pub struct Graph {
+    pub(crate) members: Vec<Member>,
+    pub(crate) topics: Vec<Topic>,
+    by_name: BTreeMap<String, usize>,
+}
+
+impl Graph {
+    /// Adds a node. `remaps` takes node-local names (`~/input/imu`) or full names to topics.
+    ///
+    /// # Errors
+    /// [`GraphError`] where the name is taken, a remap fits no port, or a topic has two types.
+    pub fn add(
+        &mut self,
+        name: &str,
+        node: Box<dyn Node>,
+        ports: Ports,
+        remaps: &BTreeMap<String, String>,
+        simulated_latency: Duration,
+    ) -> Result<(), GraphError> {
+        if self.members.iter().any(|m| m.name == name) {
+            return Err(GraphError::DuplicateNode(name.into()));
+        }
+        self.check_remaps(name, &ports, remaps)?;
+        let index = self.members.len();
+        let mut inputs = Vec::new();
+        for (port_index, port) in ports.inputs().iter().enumerate() {
+            let topic = self.topic(name, &resolve(name, &port.name, remaps), port.type_name, port.qos)?;
+            self.topics[topic].readers.push((index, port_index));
+            inputs.push(topic);
+        }
+        let mut outputs = Vec::new();
+        for port in ports.outputs() {
+            outputs.push(self.topic(name, &resolve(name, &port.name, remaps), port.type_name, port.qos)?);
+        }
+        self.members.push(Member { name: name.into(), node, ports, simulated_latency, inputs, outputs });
+        Ok(())
+    }
+
+    /// The topics, in the order in which nodes named them.
+    pub fn topics(&self) -> &[Topic] {
+        &self.topics
+    }
+
+    /// Nodes with the topics they read: what the proof that no node sees ground truth rests on.
+    pub fn subscriptions(&self) -> impl Iterator<Item = (&str, Vec<&str>)> {
+        self.members.iter().map(|m| (m.name.as_str(), m.inputs.iter().map(|&t| self.topics[t].name.as_str()).collect()))
+    }
+
+    /// Nodes with the topics they write.
+    pub fn publications(&self) -> impl Iterator<Item = (&str, Vec<&str>)> {
+        self.members
+            .iter()
+            .map(|m| (m.name.as_str(), m.outputs.iter().map(|&t| self.topics[t].name.as_str()).collect()))
+    }
+
+    /// The topic for diagnostics, made where no node named it.
+    pub(crate) fn diagnostics_topic(&mut self) -> Result<usize, GraphError> {
+        use msgs::{Message, diagnostic_msgs::msg::DiagnosticArray};
+        self.topic("the driver", DIAGNOSTICS_TOPIC, DiagnosticArray::TYPE_NAME, Qos::reliable(10))
+    }
+
+    fn check_remaps(&self, node: &str, ports: &Ports, remaps: &BTreeMap<String, String>) -> Result<(), GraphError> {
+        let names: Vec<&str> = ports
+            .inputs()
+            .iter()
+            .map(|p| p.name.as_str())
+            .chain(ports.outputs().iter().map(|p| p.name.as_str()))
+            .collect();
+        for from in remaps.keys() {
+            if !names.iter().any(|name| name == from || expand(node, name) == *from) {
+                return Err(GraphError::UnknownRemap {
+                    node: node.into(),
+                    from: from.clone(),
+                    ports: names.join(", "),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn topic(&mut self, node: &str, name: &str, type_name: &'static str, qos: Qos) -> Result<usize, GraphError> {
+        if let Some(&index) = self.by_name.get(name) {
+            let expected = self.topics[index].type_name;
+            if expected == type_name {
+                return Ok(index);
+            }
+            return Err(GraphError::TypeMismatch { topic: name.into(), node: node.into(), found: type_name, expected });
+        }
+        self.topics.push(Topic { name: name.into(), type_name, qos, readers: Vec::new() });
+        self.by_name.insert(name.into(), self.topics.len() - 1);
+        Ok(self.topics.len() - 1)
+    }
+}
+
+/// A node-local name in full: `~/x` of node `n` is `/n/x`.
+fn expand(node: &str, name: &str) -> String {
+    match name.strip_prefix("~/") {
+        Some(rest) => format!("/{node}/{rest}"),
+        None if name.starts_with('/') => name.into(),
+        None => format!("/{name}"),
+    }
+}
+
+fn resolve(node: &str, name: &str, remaps: &BTreeMap<String, String>) -> String {
+    let full = expand(node, name);
+    let target = remaps.get(name).or_else(|| remaps.get(&full));
+    target.map_or(full, |to| expand(node, to))
+}

@@ -1,0 +1,174 @@
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use node::{Event, EventKind, Outputs, Shared, Status, Time};
+
+use crate::diagnostics::{self, HEARTBEAT};
+use crate::graph::{Graph, GraphError, Member, Tap};
+use crate::latency::Latency;
+
+/// Something that falls due.
+enum Due {
+    /// A message reaches its topic.
+    Message { topic: usize, message: Shared },
+    /// A node's timer.
+    Timer { member: usize, timer: usize },
+    /// Time for a node to say that it lives.
+    Heartbeat { member: usize },
+}
+
+/// Due things in order of time; equal times in the order in which they were scheduled.
+struct Scheduled {
+    time: Time,
+    sequence: u64,
+    due: Due,
+}
+
+impl PartialEq for Scheduled {
+    fn eq(&self, other: &Self) -> bool {
+        (self.time, self.sequence) == (other.time, other.sequence)
+    }
+}
+impl Eq for Scheduled {}
+impl PartialOrd for Scheduled {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Scheduled {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.time, self.sequence).cmp(&(other.time, other.sequence))
+    }
+}
+
+/// Runs a graph in simulated time and one deterministic order: same graph, same messages, bit for bit.
+///
+/// A node handles an event in no simulated time; its messages come out after the member's `simulated_latency`.
+pub struct Lockstep {
+    members: Vec<Member>,
+    topics: Vec<crate::Topic>,
+    statuses: Vec<Status>,
+    latencies: Vec<Latency>,
+    diagnostics: usize,
+    queue: BinaryHeap<Reverse<Scheduled>>,
+    sequence: u64,
+    now: Time,
+    outputs: Outputs,
+}
+
+impl Lockstep {
+    /// Takes the graph at simulated time zero.
+    ///
+    /// # Errors
+    /// [`GraphError`] where a node uses `/diagnostics` with another type.
+    pub fn new(mut graph: Graph) -> Result<Self, GraphError> {
+        let diagnostics = graph.diagnostics_topic()?;
+        let count = graph.members.len();
+        let mut driver = Self {
+            members: graph.members,
+            topics: graph.topics,
+            statuses: vec![Status::ok(); count],
+            latencies: vec![Latency::default(); count],
+            diagnostics,
+            queue: BinaryHeap::new(),
+            sequence: 0,
+            now: Time(0),
+            outputs: Outputs::default(),
+        };
+        for member in 0..count {
+            for timer in 0..driver.members[member].ports.timers().len() {
+                let period = driver.members[member].ports.timers()[timer].period;
+                driver.schedule(Time(0) + period, Due::Timer { member, timer });
+            }
+            driver.schedule(Time(0) + HEARTBEAT, Due::Heartbeat { member });
+        }
+        Ok(driver)
+    }
+
+    /// Simulated time.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// Wall time that each node took for events that made it publish.
+    pub fn latencies(&self) -> BTreeMap<String, Latency> {
+        self.members.iter().zip(&self.latencies).map(|(m, l)| (m.name.clone(), l.clone())).collect()
+    }
+
+    /// The statuses that the nodes reported last.
+    pub fn statuses(&self) -> impl Iterator<Item = (&str, &Status)> {
+        self.members.iter().map(|m| m.name.as_str()).zip(&self.statuses)
+    }
+
+    /// Runs until `end` (inclusive) or until the tap breaks; says which.
+    pub fn run(&mut self, end: Time, tap: &mut dyn Tap) -> ControlFlow<()> {
+        while let Some(Reverse(next)) = self.queue.pop() {
+            if next.time > end {
+                self.queue.push(Reverse(next));
+                break;
+            }
+            self.now = next.time;
+            match next.due {
+                Due::Message { topic, message } => self.deliver(topic, &message, tap)?,
+                Due::Timer { member, timer } => {
+                    let period = self.members[member].ports.timers()[timer].period;
+                    self.schedule(self.now + period, Due::Timer { member, timer });
+                    self.handle(member, EventKind::Timer(timer));
+                }
+                Due::Heartbeat { member } => {
+                    self.schedule(self.now + HEARTBEAT, Due::Heartbeat { member });
+                    self.tell_status(member);
+                }
+            }
+        }
+        self.now = self.now.max(end);
+        ControlFlow::Continue(())
+    }
+
+    fn schedule(&mut self, time: Time, due: Due) {
+        self.sequence += 1;
+        self.queue.push(Reverse(Scheduled { time, sequence: self.sequence, due }));
+    }
+
+    fn deliver(&mut self, topic: usize, message: &Shared, tap: &mut dyn Tap) -> ControlFlow<()> {
+        let flow = tap.on_message(self.now, &self.topics[topic], message);
+        for reader in 0..self.topics[topic].readers.len() {
+            let (member, input) = self.topics[topic].readers[reader];
+            self.handle(member, EventKind::Message(input, Arc::clone(message)));
+        }
+        flow
+    }
+
+    fn handle(&mut self, member: usize, kind: EventKind) {
+        let event = Event { now: self.now, kind };
+        let started = Instant::now();
+        self.members[member].node.on_event(&event, &mut self.outputs);
+        let took = started.elapsed();
+        let published = self.outputs.take_published();
+        if !published.is_empty() {
+            self.latencies[member].record(took);
+        }
+        let due = self.now + self.members[member].simulated_latency;
+        for out in published {
+            let topic = self.members[member].outputs[out.output];
+            self.schedule(due, Due::Message { topic, message: out.message });
+        }
+        if let Some(status) = self.outputs.take_status() {
+            let news = diagnostics::is_news(&self.statuses[member], &status);
+            self.statuses[member] = status;
+            if news {
+                diagnostics::log(&self.members[member].name, self.now, &self.statuses[member]);
+                self.tell_status(member);
+            }
+        }
+    }
+
+    fn tell_status(&mut self, member: usize) {
+        let message = diagnostics::message(self.now, &self.members[member].name, &self.statuses[member]);
+        let due = self.now + Duration::ZERO;
+        self.schedule(due, Due::Message { topic: self.diagnostics, message: Arc::new(message) });
+    }
+}
