@@ -12,10 +12,15 @@
 pub mod big_array;
 pub mod cdr;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 pub use cdr::{CdrError, WString, from_cdr, to_cdr, to_cdr_into};
 
 /// A message type.
-pub trait Message: cdr::Field + Clone + std::fmt::Debug + PartialEq + Default + Send + Sync + 'static {
+pub trait Message:
+    cdr::Field + Clone + std::fmt::Debug + PartialEq + Default + Send + Sync + Serialize + DeserializeOwned + 'static
+{
     /// ROS type name, e.g. `sensor_msgs/msg/PointCloud2`.
     const TYPE_NAME: &'static str;
     /// RIHS01 type hash (REP-2016).

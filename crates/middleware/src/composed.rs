@@ -132,8 +132,9 @@ impl<T: Tap> Bus<T> {
 /// [`GraphError`] where a node uses `/diagnostics` with another type.
 pub async fn run<T: Tap + 'static>(mut graph: Graph, tap: T, limit: Duration) -> Result<(Report, T), GraphError> {
     let diagnostics = graph.diagnostics_topic()?;
+    let has_clock = graph.publications().any(|(_, topics)| topics.contains(&CLOCK_TOPIC));
     let bus = Arc::new(Bus {
-        has_clock: graph.publications().any(|(_, topics)| topics.contains(&CLOCK_TOPIC)),
+        has_clock,
         mailboxes: graph.members.iter().map(Mailbox::new).collect(),
         topics: graph.topics,
         diagnostics,
