@@ -2,5 +2,6 @@
 
 mod index;
 mod lane_graph;
+mod parts;
 
 pub use lane_graph::*;

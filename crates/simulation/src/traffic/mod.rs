@@ -1,0 +1,329 @@
+//! Traffic: drivers along lanes, people on foot, things that stand.
+
+mod driver;
+mod lane_change;
+mod occupancy;
+mod right_of_way;
+mod spawn;
+mod walker;
+
+use std::sync::Arc;
+
+use geometry::{Map, OrientedBox, Point2, Pose2, Vector2};
+use road_map::{LaneKind, StopReason};
+
+use crate::actor::{Actor, ActorClass};
+use crate::network::Network;
+use crate::random::Random;
+use crate::scenario::TrafficConfig;
+use crate::signals::{SignalColor, Signals};
+use driver::Driver;
+use occupancy::{EGO, EgoView, Occupancy, Occupant};
+use walker::{Surroundings, Walker, Walkway};
+
+/// Steps of the world between two decisions of drivers.
+const DECIDE_EVERY: u64 = 5;
+
+/// All road users but the ego car.
+#[derive(Debug, Clone)]
+pub(crate) struct Traffic {
+    network: Arc<Network>,
+    config: TrafficConfig,
+    drivers: Vec<Driver>,
+    walkers: Vec<Walker>,
+    standing: Vec<Actor>,
+    ways: Vec<Walkway>,
+    occupancy: Occupancy,
+    standing_occupancy: Occupancy,
+    ego: EgoView,
+    random: Random,
+    steps: u64,
+    now_s: f64,
+}
+
+/// What all drivers see at one decision.
+struct View<'a> {
+    signals: &'a Signals,
+    /// For each lane the drivers that are on it or will take it: index, distance from their front to its start, m.
+    approach: Vec<Vec<(usize, f64)>>,
+    /// Junction lanes that each driver holds.
+    granted: Vec<Vec<usize>>,
+    /// Whether a red light holds each driver.
+    stopped_by_signal: Vec<bool>,
+}
+
+impl Traffic {
+    pub fn new(
+        network: Arc<Network>,
+        config: TrafficConfig,
+        ego: OrientedBox<Map>,
+        parked: Vec<Actor>,
+        seed: u64,
+    ) -> Self {
+        let lanes = network.lanes.len();
+        let ways = walker::walkways(&network);
+        let mut traffic = Self {
+            config,
+            drivers: Vec::new(),
+            walkers: Vec::new(),
+            standing: parked,
+            ways,
+            occupancy: Occupancy::new(lanes),
+            standing_occupancy: Occupancy::new(lanes),
+            ego: EgoView::new(ego),
+            random: Random::new(seed ^ 0x7aff_1c),
+            steps: 0,
+            now_s: 0.0,
+            network,
+        };
+        traffic.populate(ego);
+        traffic
+    }
+
+    /// Copies the true state of everybody, by id.
+    pub fn actors(&self, into: &mut Vec<Actor>) {
+        into.clear();
+        into.extend(self.drivers.iter().map(|d| &d.actor).chain(self.walkers.iter().map(|w| &w.actor)).cloned());
+        into.extend(self.standing.iter().cloned());
+        into.sort_by_key(|a| a.id);
+    }
+
+    /// Moves everybody on by `dt`; `ego` is the centre of the ego car and its speed.
+    pub fn step(&mut self, dt: f64, ego: Pose2<Map>, ego_speed: f64, signals: &Signals) {
+        let network = Arc::clone(&self.network);
+        self.ego.waiting_s = if ego_speed < 0.3 { self.ego.waiting_s + dt } else { 0.0 };
+        if self.steps % DECIDE_EVERY == 0 {
+            self.ego.update(&network, ego, ego_speed, |lane, from| {
+                network.lanes[lane].lane.stop_lines.iter().any(|line| match line.reason {
+                    StopReason::Signal(group) => line.s > from - 1.0 && signals.state(group).color == SignalColor::Red,
+                    _ => false,
+                })
+            });
+            self.occupy();
+            self.decide(signals);
+        }
+        if self.steps % 100 == 99 && self.config.follow_ego {
+            self.bring_back(ego);
+        }
+        for driver in &mut self.drivers {
+            driver.step(&network, dt);
+        }
+        self.walk(dt, signals);
+        self.steps += 1;
+        self.now_s += dt;
+    }
+
+    /// Enters everybody on the lanes.
+    fn occupy(&mut self) {
+        let network = Arc::clone(&self.network);
+        self.occupancy.clear();
+        self.occupancy.enter(&network, &self.ego.footprint, self.ego.velocity, Vector2::ZERO, (EGO, false));
+        for driver in &self.drivers {
+            let passable = driver.actor.class == ActorClass::Cyclist;
+            let actor = &driver.actor;
+            self.occupancy.enter(&network, &actor.footprint(), actor.velocity, Vector2::ZERO, (actor.id, passable));
+        }
+        for walker in &self.walkers {
+            let actor = &walker.actor;
+            let sweep = if walker.is_crossing() { Vector2::ZERO } else { actor.velocity * 1.5 };
+            self.occupancy.enter(&network, &actor.footprint(), actor.velocity, sweep, (actor.id, false));
+        }
+    }
+
+    /// The driver's leader along its path: gap and speed.
+    fn leader(&self, driver: &Driver, path: &[(usize, f64)]) -> Option<(f64, f64)> {
+        let half = driver.actor.width / 2.0 + 0.2;
+        let mut nearest: Option<(f64, f64)> = None;
+        for &(lane, start) in path {
+            for occupant in self.occupancy.on(lane).iter().chain(self.standing_occupancy.on(lane)) {
+                let gap = start + occupant.s - occupant.half;
+                let ahead = gap + occupant.half + driver.half();
+                let behind = ahead < 0.0 || (ahead == 0.0 && occupant.id < driver.actor.id);
+                if occupant.id == driver.actor.id || behind || nearest.is_some_and(|(least, _)| gap >= least) {
+                    continue;
+                }
+                let near = gap < 3.0 + driver.speed;
+                let (low, high) = if near {
+                    (driver.d.min(driver.d_target), driver.d.max(driver.d_target))
+                } else {
+                    (driver.d_target, driver.d_target)
+                };
+                if occupant.low < high + half && occupant.high > low - half {
+                    nearest = Some((gap, occupant.speed));
+                }
+            }
+        }
+        nearest
+    }
+
+    /// Where in its lane the driver wants to be: at its side, or aside of what stands or cycles ahead.
+    fn aside(&self, driver: &Driver, path: &[(usize, f64)]) -> f64 {
+        let net = &self.network.lanes[driver.lane];
+        let (left, right) = self.network.half_widths(driver.lane, driver.s);
+        let half = driver.actor.width / 2.0;
+        if driver.actor.class == ActorClass::Cyclist {
+            let biking = net
+                .lane
+                .right_neighbor
+                .and_then(|id| self.network.by_id.get(&id))
+                .filter(|i| self.network.lanes[**i].lane.kind == LaneKind::Biking);
+            return match biking {
+                Some(&lane) => -right - self.network.half_widths(lane, driver.s).0,
+                None => -(right - 0.6).max(0.0),
+            };
+        }
+        let (mut least, mut most) = (f64::NEG_INFINITY, f64::INFINITY);
+        let standing = |lane: usize| self.standing_occupancy.on(lane).iter();
+        for &(lane, start) in path.iter().filter(|(_, start)| *start < 30.0) {
+            let moving = self.occupancy.on(lane).iter().filter(|o| o.passable && o.id != driver.actor.id);
+            for occupant in moving.chain(standing(lane)) {
+                let gap = start + occupant.s - occupant.half;
+                let passed = start + occupant.s + occupant.half + driver.actor.length;
+                if gap > 10.0 + 2.5 * driver.speed || passed < 0.0 {
+                    continue;
+                }
+                let clearance = if occupant.speed.abs() > 0.5 { 0.8 } else { 0.5 };
+                if occupant.low + occupant.high < 0.0 {
+                    least = least.max(occupant.high + clearance + half);
+                } else {
+                    most = most.min(occupant.low - clearance - half);
+                }
+            }
+        }
+        let wish = 0.0f64.max(least).min(most);
+        // Out of the own lane by a hand's breadth at most; where that is not enough one follows.
+        let fits = wish >= least && wish + half <= left + 0.25 && wish - half >= -right - 0.25;
+        if fits { wish } else { 0.0 }
+    }
+
+    fn decide(&mut self, signals: &Signals) {
+        let network = Arc::clone(&self.network);
+        let paths: Vec<Vec<(usize, f64)>> = self.drivers.iter().map(|d| d.path(&network, 100.0)).collect();
+        let mut view = View {
+            signals,
+            approach: vec![Vec::new(); network.lanes.len()],
+            granted: self.drivers.iter().map(|d| d.granted.clone()).collect(),
+            stopped_by_signal: vec![false; self.drivers.len()],
+        };
+        for (index, path) in paths.iter().enumerate() {
+            for &(lane, start) in path {
+                view.approach[lane].push((index, start));
+                let red = network.lanes[lane].lane.stop_lines.iter().any(|line| {
+                    matches!(line.reason, StopReason::Signal(g) if signals.state(g).color != SignalColor::Green)
+                        && (-0.6..60.0).contains(&(start + line.s))
+                });
+                view.stopped_by_signal[index] |= red;
+            }
+        }
+        for index in 0..self.drivers.len() {
+            let target = self.aside(&self.drivers[index], &paths[index]);
+            self.drivers[index].d_target = target;
+            let driver = &self.drivers[index];
+            let horizon = 30.0 + driver.speed * driver.speed / 3.0;
+            let path: Vec<(usize, f64)> = paths[index].iter().copied().filter(|(_, start)| *start < horizon).collect();
+            let mut acceleration = driver.cruise(self.desired_speed(driver, &path));
+            let leader = self.leader(driver, &path);
+            if let Some((gap, speed)) = leader {
+                acceleration = acceleration.min(driver.follow(driver.habits.top_speed.min(15.0), gap, speed));
+            }
+            let (stop, granted) = self.must_stop(index, &path, leader, &view);
+            let line = stop.filter(|x| *x < 8.0);
+            if let Some(distance) = stop {
+                acceleration = acceleration.min(driver.stop_within(distance - 0.6));
+            }
+            let end = self.road_end(driver, &path);
+            if let Some(distance) = end {
+                acceleration = acceleration.min(driver.stop_within(distance - 1.0));
+            }
+            view.granted[index].clone_from(&granted);
+            let sign = self.stop_sign_reached(driver, &path);
+            let now_s = self.now_s;
+            let driver = &mut self.drivers[index];
+            driver.acceleration = acceleration.clamp(-8.0, driver.habits.acceleration);
+            driver.granted = granted;
+            driver.arrived_s = if line.is_some() { driver.arrived_s.or(Some(now_s)) } else { None };
+            if sign.is_some() {
+                driver.stopped_at = sign;
+            }
+            driver.plan(&network);
+            if self.steps % (10 * DECIDE_EVERY) == (index as u64 % 10) * DECIDE_EVERY {
+                self.consider_lane_change(index, &path);
+            }
+        }
+    }
+
+    fn desired_speed(&self, driver: &Driver, path: &[(usize, f64)]) -> f64 {
+        let mut desired = f64::INFINITY;
+        let braking = 1.5;
+        for &(lane, start) in path {
+            let net = &self.network.lanes[lane];
+            let from = (-start - driver.actor.length).max(0.0);
+            let mut s = from;
+            while s < net.length && start + s < 60.0 {
+                let distance = (start + s).max(0.0);
+                let allowed = self.network.speed_at(lane, s) * driver.habits.speed_factor;
+                desired = desired.min((allowed * allowed + 2.0 * braking * distance).sqrt());
+                s += 4.0;
+            }
+        }
+        desired.min(driver.habits.top_speed)
+    }
+
+    /// Distance to where the driver's road ends, m.
+    fn road_end(&self, driver: &Driver, path: &[(usize, f64)]) -> Option<f64> {
+        let &(lane, start) = path.last()?;
+        let net = &self.network.lanes[lane];
+        let last = driver.ahead.back().copied().unwrap_or(driver.lane);
+        (net.successors.is_empty() && last == lane).then_some(start + net.length)
+    }
+
+    /// The stop sign that the driver stands at, if it has come to a stop there.
+    fn stop_sign_reached(&self, driver: &Driver, path: &[(usize, f64)]) -> Option<(usize, f64)> {
+        if driver.speed > 0.3 {
+            return None;
+        }
+        path.iter().find_map(|&(lane, start)| {
+            let at = |line: &&road_map::StopLine| {
+                line.reason == StopReason::StopSign && (-0.6..3.0).contains(&(start + line.s))
+            };
+            self.network.lanes[lane].lane.stop_lines.iter().find(at).map(|line| (lane, line.s))
+        })
+    }
+
+    fn walk(&mut self, dt: f64, signals: &Signals) {
+        let mut vehicles: Vec<(Point2<Map>, Vector2<Map>, f64)> =
+            self.drivers.iter().map(|d| (d.actor.pose.position, d.actor.velocity, d.half())).collect();
+        vehicles.push((self.ego.footprint.center.position, self.ego.velocity, self.ego.length / 2.0));
+        let obstacles: Vec<(Pose2<Map>, f64, f64)> =
+            self.standing.iter().map(|a| (a.pose, a.length, a.width)).collect();
+        let mut near: Vec<(Point2<Map>, Vector2<Map>, f64)> = Vec::new();
+        let mut beside: Vec<(Pose2<Map>, f64, f64)> = Vec::new();
+        // People think at 20 Hz, in turns; in between they go on straight.
+        let think = self.steps % DECIDE_EVERY;
+        for (index, walker) in self.walkers.iter_mut().enumerate() {
+            if index as u64 % DECIDE_EVERY != think {
+                continue;
+            }
+            let here = walker.actor.pose.position;
+            near.clear();
+            near.extend(vehicles.iter().filter(|v| v.0.distance(here) < 80.0));
+            beside.clear();
+            beside.extend(obstacles.iter().filter(|o| o.0.position.distance(here) < 8.0));
+            let around = Surroundings {
+                network: &self.network,
+                ways: &self.ways,
+                signals,
+                now_s: self.now_s,
+                vehicles: &near,
+                obstacles: &beside,
+                jaywalk_interval_s: self.config.manners.jaywalk_interval_s,
+            };
+            walker.step(&around, dt * DECIDE_EVERY as f64);
+        }
+    }
+
+    /// Occupants of a lane, moving and standing.
+    fn occupants(&self, lane: usize) -> impl Iterator<Item = &Occupant> {
+        self.occupancy.on(lane).iter().chain(self.standing_occupancy.on(lane))
+    }
+}

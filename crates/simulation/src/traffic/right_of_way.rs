@@ -1,0 +1,232 @@
+//! Who goes first: signals, signs, priorities, gaps, people on crosswalks.
+//!
+//! A driver asks for a whole junction lane before it enters and holds it until its rear has left each conflict, so
+//! nobody waits inside a junction for someone who waits for it. Equals go in order of arrival, then of id: that order
+//! is total, so someone can always go.
+
+use road_map::{Conflict, Priority, StopReason, Turn};
+
+use super::driver::{Driver, travel_time};
+use super::walker::Walker;
+use super::{Traffic, View};
+use crate::signals::SignalColor;
+
+impl Traffic {
+    /// Distance from the driver's front to where it has to stop, and the junction lanes that it may enter.
+    pub(super) fn must_stop(
+        &self,
+        index: usize,
+        path: &[(usize, f64)],
+        leader: Option<(f64, f64)>,
+        view: &View,
+    ) -> (Option<f64>, Vec<usize>) {
+        let driver = &self.drivers[index];
+        let mut granted = Vec::new();
+        // The last line passed on the way to a junction: there one waits for it.
+        let mut line_at: Option<f64> = None;
+        let can_stop = |x: f64, deceleration: f64| x > driver.speed * driver.speed / (2.0 * deceleration) - 0.5;
+        for &(lane, start) in path {
+            let net = &self.network.lanes[lane];
+            if start + net.length < -driver.actor.length {
+                continue;
+            }
+            for line in &net.lane.stop_lines {
+                let x = start + line.s;
+                if x < -0.6 {
+                    continue;
+                }
+                match line.reason {
+                    StopReason::Signal(group) => {
+                        let state = view.signals.state(group);
+                        let stop = match state.color {
+                            SignalColor::Red => can_stop(x, 6.0),
+                            SignalColor::Yellow => can_stop(x, 3.0),
+                            SignalColor::Green => false,
+                        };
+                        if stop {
+                            return (Some(x), granted);
+                        }
+                    }
+                    StopReason::StopSign => {
+                        let stopped = driver.stopped_at == Some((lane, line.s));
+                        if !stopped {
+                            return (Some(x), granted);
+                        }
+                    }
+                    StopReason::Yield | StopReason::Crosswalk(_) => {}
+                }
+                line_at = Some(x);
+            }
+            for &(crosswalk, from, _) in &net.crosswalks {
+                let x = start + from - 0.8;
+                if x > -0.8 && can_stop(x, 3.5) && self.people_first(driver, lane, crosswalk, from, x) {
+                    return (Some(x.min(line_at.filter(|l| x - l < 6.0).unwrap_or(x))), granted);
+                }
+            }
+            if net.conflicts.is_empty() || start < -0.5 {
+                // Inside already: what is held stays held until the rear is out.
+                if !net.conflicts.is_empty() {
+                    granted.push(lane);
+                }
+                continue;
+            }
+            let hold = line_at.filter(|line| start - line < 20.0).unwrap_or(start - 0.5);
+            // Too near to stop: going on is the lesser evil.
+            let committed = !can_stop(hold, 4.5) && driver.granted.contains(&lane);
+            let sticky = driver.granted.contains(&lane);
+            let clear = committed || self.is_clear(index, lane, start, sticky, view);
+            if clear && (committed || has_room(driver, leader, start + net.length)) {
+                granted.push(lane);
+            } else {
+                return (Some(hold), granted);
+            }
+        }
+        (None, granted)
+    }
+
+    /// Whether the driver may enter a junction lane that begins `start` metres ahead.
+    fn is_clear(&self, index: usize, lane: usize, start: f64, sticky: bool, view: &View) -> bool {
+        let driver = &self.drivers[index];
+        let net = &self.network.lanes[lane];
+        net.conflicts.iter().all(|(other, conflict)| {
+            let shared = self.network.lanes[*other].predecessors.iter().any(|p| net.predecessors.contains(p));
+            if shared {
+                return true;
+            }
+            let top = self.network.speed_at(lane, conflict.from_s).max(3.0);
+            let enter = driver.travel_time(start + conflict.from_s, top);
+            let leave = driver.travel_time(start + conflict.to_s + driver.actor.length, top);
+            let free_of_ego = self.ego_lets(driver, lane, *other, conflict, enter, leave);
+            if sticky {
+                return free_of_ego;
+            }
+            free_of_ego
+                && view.approach[*other].iter().all(|&(rival, distance)| {
+                    rival == index
+                        || self.rival_lets(index, rival, distance, lane, *other, conflict, [enter, leave], view)
+                })
+        })
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one rule of two drivers, two lanes and their conflict")]
+    fn rival_lets(
+        &self,
+        index: usize,
+        rival: usize,
+        distance: f64,
+        lane: usize,
+        other: usize,
+        conflict: &Conflict,
+        [enter, leave]: [f64; 2],
+        view: &View,
+    ) -> bool {
+        let (me, them) = (&self.drivers[index], &self.drivers[rival]);
+        let their_enter = distance + conflict.other_from_s;
+        let their_leave = distance + conflict.other_to_s + them.actor.length;
+        if their_leave < 0.0 {
+            return true;
+        }
+        let inside = distance < -0.5 || view.granted[rival].contains(&other);
+        if inside {
+            // They leave before I come, and move.
+            return them.speed > 2.0 && their_leave / them.speed + 0.6 < enter;
+        }
+        if view.stopped_by_signal[rival] {
+            return true;
+        }
+        if !self.gives_way(lane, other, conflict.priority) {
+            let equal = conflict.priority == Priority::Equal && self.turns_alike(lane, other);
+            if !equal {
+                return true;
+            }
+            let order = |d: &Driver| (d.arrived_s.unwrap_or(f64::INFINITY), d.actor.id);
+            let first = order(me) < order(them);
+            let near = their_enter < 12.0 || travel_time(their_enter, them.speed, them.speed.max(4.0), 1.5) < leave;
+            return first || !near || them.waiting_s > 6.0 && me.waiting_s > 3.0;
+        }
+        if them.speed < 0.5 && them.waiting_s > 1.5 {
+            return true;
+        }
+        let margin = 2.2 - 1.2 * me.habits.aggressiveness;
+        travel_time(their_enter, them.speed, self.network.speed_at(other, 0.0), 1.5) > leave + margin
+    }
+
+    /// Whether one on `lane` lets one on `other` go first by rule rather than by order of arrival.
+    fn gives_way(&self, lane: usize, other: usize, priority: Priority) -> bool {
+        match priority {
+            Priority::Mine => false,
+            Priority::Other => true,
+            Priority::Equal => {
+                self.network.lanes[lane].lane.turn == Turn::Left && self.network.lanes[other].lane.turn != Turn::Left
+            }
+        }
+    }
+
+    fn turns_alike(&self, lane: usize, other: usize) -> bool {
+        let left = |l: usize| self.network.lanes[l].lane.turn == Turn::Left;
+        left(lane) == left(other)
+    }
+
+    /// Whether the ego car leaves the way free: it is given more room than anyone, for nobody knows its plans.
+    fn ego_lets(
+        &self,
+        driver: &Driver,
+        lane: usize,
+        other: usize,
+        conflict: &Conflict,
+        enter: f64,
+        leave: f64,
+    ) -> bool {
+        let Some(&distance) = self.ego.reach.get(&other) else { return true };
+        let (ego_enter, ego_leave) =
+            (distance + conflict.other_from_s, distance + conflict.other_to_s + self.ego.length);
+        if ego_leave < 0.0 {
+            return true;
+        }
+        let speed = self.ego.speed;
+        if ego_enter < 0.3 {
+            return speed > 2.0 && ego_leave / speed + 1.0 < enter;
+        }
+        let committed = distance < -1.0 && speed > 0.5;
+        let cannot_stop = ego_enter < speed * speed / (2.0 * 3.0) + 2.0 && speed > 1.0;
+        if committed || cannot_stop {
+            return speed > 2.0 && ego_leave / speed + 1.0 < enter;
+        }
+        if self.ego.facing_red {
+            return true;
+        }
+        let mine = conflict.priority == Priority::Mine
+            || (conflict.priority == Priority::Equal && self.gives_way(other, lane, Priority::Equal));
+        if mine || (speed < 0.5 && (self.ego.waiting_s > 4.0 || ego_enter > 15.0)) {
+            return true;
+        }
+        let margin = 3.0 - driver.habits.aggressiveness;
+        travel_time(ego_enter, speed, speed.max(4.0), 1.5) > leave + margin
+    }
+
+    /// Whether people on a crosswalk, or about to step on it, keep the driver off it.
+    fn people_first(&self, driver: &Driver, lane: usize, crosswalk: usize, lane_s: f64, x: f64) -> bool {
+        let path = &self.network.crosswalks[crosswalk].path;
+        let at = self.network.lanes[lane].lane.center.pose_at(lane_s).position;
+        let place = path.project(at).s;
+        let (left, right) = self.network.half_widths(lane, lane_s);
+        let half = left.max(right);
+        let signalised = self.network.crosswalks[crosswalk].signal.is_some();
+        self.walkers.iter().any(|walker: &Walker| match walker.on_crosswalk(crosswalk) {
+            Some((u, direction, true)) => {
+                // Positive while they have not passed the lane yet.
+                let ahead = direction * (place - u);
+                ahead > -(half + 0.7)
+            }
+            Some((_, _, false)) => !signalised && x > driver.speed * driver.speed / (2.0 * 2.2),
+            None => false,
+        })
+    }
+}
+
+/// Whether the driver, once over the junction lane that ends `end` metres ahead, fits in behind its leader.
+fn has_room(driver: &Driver, leader: Option<(f64, f64)>, end: f64) -> bool {
+    leader.is_none_or(|(gap, speed)| {
+        speed > 1.5 || gap < end - 60.0 || gap > end + driver.actor.length + 1.5 || gap < 0.0
+    })
+}
