@@ -1,1 +1,8 @@
-//! `simulator` of Ferrodrive.
+//! The simulated car and town as a node: raw sensors out, control commands in, truth on topics of its own.
+
+mod convert;
+mod parameters;
+mod simulator;
+
+pub use parameters::{Parameters, ScenarioChoice};
+pub use simulator::Simulator;
