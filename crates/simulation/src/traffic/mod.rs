@@ -161,17 +161,15 @@ impl Traffic {
         let net = &self.network.lanes[driver.lane];
         let (left, right) = self.network.half_widths(driver.lane, driver.s);
         let half = driver.actor.width / 2.0;
-        if driver.actor.class == ActorClass::Cyclist {
-            let biking = net
-                .lane
-                .right_neighbor
-                .and_then(|id| self.network.by_id.get(&id))
-                .filter(|i| self.network.lanes[**i].lane.kind == LaneKind::Biking);
-            return match biking {
+        let home = if driver.actor.class == ActorClass::Cyclist {
+            let biking = net.lane.right_neighbor.and_then(|id| self.network.by_id.get(&id));
+            match biking.filter(|i| self.network.lanes[**i].lane.kind == LaneKind::Biking) {
                 Some(&lane) => -right - self.network.half_widths(lane, driver.s).0,
                 None => -(right - 0.6).max(0.0),
-            };
-        }
+            }
+        } else {
+            0.0
+        };
         let (mut least, mut most) = (f64::NEG_INFINITY, f64::INFINITY);
         let standing = |lane: usize| self.standing_occupancy.on(lane).iter();
         for &(lane, start) in path.iter().filter(|(_, start)| *start < 30.0) {
@@ -190,10 +188,10 @@ impl Traffic {
                 }
             }
         }
-        let wish = 0.0f64.max(least).min(most);
+        let wish = home.max(least).min(most);
         // Out of the own lane by a hand's breadth at most; where that is not enough one follows.
-        let fits = wish >= least && wish + half <= left + 0.25 && wish - half >= -right - 0.25;
-        if fits { wish } else { 0.0 }
+        let fits = wish >= least && wish + half <= left + 0.25 && wish - half >= (-right - 0.25).min(home - half);
+        if fits { wish } else { home }
     }
 
     fn decide(&mut self, signals: &Signals) {

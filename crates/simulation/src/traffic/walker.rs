@@ -200,7 +200,7 @@ impl Walker {
         let mut target = net.lane.center.offset_at(next + direction * 0.6, walkway.offset + self.aside * direction);
         for (pose, length, width) in around.obstacles {
             let local: Point2<geometry::BaseLink> = pose.inverse_transform(target);
-            let (reach, half) = (length / 2.0 + 0.6, width / 2.0 + 0.45);
+            let (reach, half) = (length / 2.0 + 1.4, width / 2.0 + 0.6);
             if local.x.abs() < reach && local.y.abs() < half {
                 // Pass on the side away from the road.
                 let away = pose.rotate(Vector2::<geometry::BaseLink>::new(0.0, -half - local.y));
