@@ -48,7 +48,10 @@ fn lanes_and_topology_equal_those_of_carlas_own_reader() {
         worst_center = worst_center.max(position.distance);
         worst_width = worst_width.max((by_source(road, section, lane).width_at(position.s) - width).abs());
     }
-    println!("{} waypoints, centre off by at most {worst_center:.4} m, width by {worst_width:.4} m", carla.waypoints.len());
+    println!(
+        "{} waypoints, centre off by at most {worst_center:.4} m, width by {worst_width:.4} m",
+        carla.waypoints.len()
+    );
     assert!(worst_center < 0.01, "{worst_center}");
     assert!(worst_width < 0.01, "{worst_width}");
 

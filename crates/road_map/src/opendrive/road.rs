@@ -62,11 +62,14 @@ pub(super) struct Road {
 /// Speed limit where a map says none, m/s: 50 km/h, the town limit of the Vienna Convention's contracting states.
 const DEFAULT_SPEED_MPS: f64 = 50.0 / 3.6;
 
+/// Longest road that is believed, m.
+const MAX_LENGTH_M: f64 = 100_000.0;
+
 impl Road {
     pub fn parse(road: &Xml<'_, '_>) -> Result<Self, MapError> {
         let length = road.number("length")?;
-        if length <= 0.0 {
-            return Err(road.error(format!("a length above 0 is expected, got {length}")));
+        if length <= 0.0 || length > MAX_LENGTH_M {
+            return Err(road.error(format!("a length above 0 and up to {MAX_LENGTH_M} m is expected, got {length}")));
         }
         let link = road.child("link");
         let end = |tag| link.and_then(|l| l.child(tag)).map(|e| parse_link(&e)).transpose();
@@ -77,7 +80,7 @@ impl Road {
         }
         for i in 0..sections.len() {
             sections[i].end = sections.get(i + 1).map_or(length, |next| next.s);
-            if sections[i].end <= sections[i].s {
+            if sections[i].end <= sections[i].s || sections[i].s < 0.0 {
                 return Err(lanes.error(format!(
                     "lane sections must start in order of `s` and within the road (length {length}); section {i} runs from {} to {}",
                     sections[i].s, sections[i].end
