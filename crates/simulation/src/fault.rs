@@ -95,7 +95,7 @@ impl Fault {
         if !(0.0..=1e6).contains(&from) {
             return Err(("from_s", "0..=1e6", from.to_string()));
         }
-        if let Some(until) = until.filter(|until| !(*until > from)) {
+        if let Some(until) = until.filter(|until| until.partial_cmp(&from) != Some(std::cmp::Ordering::Greater)) {
             return Err(("until_s", "a time after from_s", until.to_string()));
         }
         let within = |field, expected, value: f64, least: f64, most: f64| {

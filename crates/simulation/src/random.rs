@@ -38,11 +38,11 @@ impl Random {
 
     /// A further stream of the same seed, for another purpose.
     pub fn fork(&mut self) -> Self {
-        Self::new(self.next())
+        Self::new(self.bits())
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         let value = hash(self.state);
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         value
@@ -50,23 +50,23 @@ impl Random {
 
     /// Uniform in `[from, to)`.
     pub fn uniform(&mut self, from: f64, to: f64) -> f64 {
-        from + (to - from) * unit(self.next())
+        from + (to - from) * unit(self.bits())
     }
 
     /// True with this probability.
     pub fn chance(&mut self, probability: f64) -> bool {
-        unit(self.next()) < probability
+        unit(self.bits()) < probability
     }
 
     /// Uniform in `0..count`; 0 where `count` is 0.
     pub fn index(&mut self, count: usize) -> usize {
-        ((self.next() >> 11) % count.max(1) as u64) as usize
+        ((self.bits() >> 11) % count.max(1) as u64) as usize
     }
 
     /// Normally distributed (Box-Muller).
     pub fn normal(&mut self, mean: f64, deviation: f64) -> f64 {
-        let radius = (-2.0 * (1.0 - unit(self.next())).ln()).sqrt();
-        mean + deviation * radius * (std::f64::consts::TAU * unit(self.next())).cos()
+        let radius = (-2.0 * (1.0 - unit(self.bits())).ln()).sqrt();
+        mean + deviation * radius * (std::f64::consts::TAU * unit(self.bits())).cos()
     }
 
     /// One of the items, by weight.

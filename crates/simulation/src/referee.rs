@@ -112,7 +112,7 @@ impl Referee {
         let footprint = self.vehicle.footprint(pose);
         self.contacts(now_s, ego, &footprint, actors);
         self.lines(now_s, ego, signals);
-        if self.ticks % 10 == 0 {
+        if self.ticks.is_multiple_of(10) {
             self.fixture_contact(now_s, ego, &footprint, fixtures);
             self.follow_route(now_s, ego);
             self.road(&footprint, dt * 10.0);

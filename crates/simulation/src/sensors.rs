@@ -155,7 +155,7 @@ pub(crate) struct Errors {
 
 impl Errors {
     pub fn new(noise: SensorNoise, seed: u64) -> Self {
-        let mut random = Random::new(seed ^ 0x5e_05_0125);
+        let mut random = Random::new(seed ^ 0x5e05_0125);
         let mut bias = |most: f64| Vector3::from_fn(|_, _| random.uniform(-most, most));
         let (gyro_bias, accelerometer_bias) = (bias(noise.gyro_bias_rad_s), bias(noise.accelerometer_bias_mps2));
         let wheel_scale = 1.0 + random.uniform(-noise.wheel_scale, noise.wheel_scale);

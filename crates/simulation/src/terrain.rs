@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use geometry::{Map, Point2};
+use geometry::{Map, OrientedBox, Point2, Pose2};
 use road_map::{Boundary, LaneGraph, LaneKind, SignalKind};
 
 use crate::lidar::{Body, Ground, GroundKind, Instance, clutter};
@@ -102,7 +102,9 @@ fn pave(network: &Network, ground: &mut Ground) {
 }
 
 /// Buildings, poles, trees, signs and lights of a map; parked vehicles are left to traffic.
-pub(crate) fn fixtures(map: &LaneGraph, ground: &Ground, seed: u64) -> Vec<Instance> {
+///
+/// A map that describes lanes only (as CARLA's do) gets houses, trees and poles along its roads, by the seed.
+pub(crate) fn fixtures(map: &LaneGraph, network: &Network, ground: &Ground, seed: u64) -> Vec<Instance> {
     let mut fixtures = Vec::new();
     for object in &map.objects {
         let mut random = Random::new(combine(seed, object.id as u64));
@@ -115,6 +117,9 @@ pub(crate) fn fixtures(map: &LaneGraph, ground: &Ground, seed: u64) -> Vec<Insta
             let z = if object.z.is_finite() { object.z } else { ground.height(at.position.x, at.position.y) };
             fixtures.push(Instance::fixture([at.position.x, at.position.y, z], at.yaw, body));
         }
+    }
+    if fixtures.is_empty() {
+        fixtures = surroundings(network, ground, seed);
     }
     for signal in &map.signals {
         let mut random = Random::new(combine(seed ^ 0x516, signal.id as u64));
@@ -141,4 +146,56 @@ fn object_body(kind: &str, size: [f64; 3], random: &mut Random) -> Option<std::s
         "bin" => clutter::bin(random),
         _ => clutter::block(size, random.uniform(0.2, 0.5)),
     })
+}
+
+/// Houses, trees, poles and bushes beside the roads of a bare map, clear of every lane.
+fn surroundings(network: &Network, ground: &Ground, seed: u64) -> Vec<Instance> {
+    let mut random = Random::new(seed ^ 0x40_05e5);
+    let mut placed: Vec<OrientedBox<Map>> = Vec::new();
+    let mut fixtures = Vec::new();
+    for (index, net) in network.lanes.iter().enumerate() {
+        if net.lane.kind != LaneKind::Driving || net.right.is_some() || net.lane.junction.is_some() {
+            continue;
+        }
+        let mut s = random.uniform(2.0, 14.0);
+        while s < net.length - 2.0 {
+            let pose = net.lane.center.pose_at(s);
+            let right = network.half_widths(index, s).1;
+            let (kind, size) = match random.index(10) {
+                0..=3 => {
+                    let long = random.uniform(8.0, 18.0);
+                    (0, [long, random.uniform(7.0, 12.0), random.uniform(3.0, 11.0)])
+                }
+                4..=6 => (1, [0.7, 0.7, random.uniform(4.0, 10.0)]),
+                7 | 8 => (2, [0.3, 0.3, random.uniform(4.0, 8.0)]),
+                _ => (3, [random.uniform(1.0, 6.0), random.uniform(0.6, 1.2), random.uniform(0.6, 1.8)]),
+            };
+            let setback = if kind == 0 { random.uniform(4.5, 9.0) } else { random.uniform(3.2, 7.0) };
+            let position = pose.position + pose.forward().perpendicular() * -(right + setback + size[1] / 2.0);
+            let footprint = OrientedBox::new(Pose2 { position, yaw: pose.yaw }, size[0], size[1]);
+            let reach = footprint.length.hypot(footprint.width) / 2.0 + 3.0;
+            let near = network.near(position, reach + 8.0);
+            let off_road = near.iter().all(|(lane, p)| {
+                let (left, right) = network.half_widths(*lane, p.s);
+                // The middle line has points every 2 m at most: its foot and its neighbours tell the least gap well.
+                [-9.0, -4.5, 0.0, 4.5, 9.0].iter().all(|step| {
+                    let at = network.lanes[*lane].lane.center.pose_at(p.s + step).position;
+                    footprint.distance_to_point(at) > left.max(right) + 0.4
+                })
+            });
+            if off_road && placed.iter().all(|other| !other.overlaps(&footprint.inflated(0.3))) {
+                placed.push(footprint);
+                let body = match kind {
+                    0 => clutter::building(size, &mut random),
+                    1 => clutter::tree(size[2], &mut random),
+                    2 => clutter::pole(size[2], 0.1, &mut random),
+                    _ => clutter::bush(size, &mut random),
+                };
+                let z = ground.height(position.x, position.y);
+                fixtures.push(Instance::fixture([position.x, position.y, z], pose.yaw, body));
+            }
+            s += size[0] + random.uniform(3.0, 16.0);
+        }
+    }
+    fixtures
 }

@@ -85,7 +85,7 @@ impl World {
             map: map.name.clone(),
         })?;
         let ground = Arc::new(terrain::ground(&network));
-        let fixtures = Arc::new(terrain::fixtures(&map, &ground, scenario.seed));
+        let fixtures = Arc::new(terrain::fixtures(&map, &network, &ground, scenario.seed));
         let ego = EgoDynamics::new(vehicle, network.lanes[start.0].lane.center.pose_at(start.1), &ground);
         let signals = Signals::new(&map, scenario.seed);
         let footprint = vehicle.footprint(ego.state.vehicle.pose);
@@ -164,18 +164,18 @@ impl World {
         if !self.faulty(now, |f| matches!(f, Fault::ImuDead { .. })) {
             self.imu = Some(self.errors.imu(now, &self.ego.state, &self.before, &self.sensors.imu_mount, STEP_S));
         }
-        if self.steps % 2 == 0 {
+        if self.steps.is_multiple_of(2) {
             self.wheel_speed = Some(self.errors.wheel_speed(now, &self.ego.state));
             self.steering = Some(self.errors.steering(now, &self.ego.state));
         }
-        if self.steps % 10 == 0 {
+        if self.steps.is_multiple_of(10) {
             let antenna = isometry(&self.ego.state) * self.sensors.gnss_mount.isometry();
             let sample = self.errors.gnss(now, antenna.translation.vector, &self.map.origin, 10.0 * STEP_S);
             if !self.faulty(now, |f| matches!(f, Fault::GnssOutage { .. })) {
                 self.gnss = Some(sample);
             }
         }
-        if self.steps % sweep == 0 && !self.faulty(now, |f| matches!(f, Fault::LidarDead { .. })) {
+        if self.steps.is_multiple_of(sweep) && !self.faulty(now, |f| matches!(f, Fault::LidarDead { .. })) {
             let scan = self.sweep(now);
             let delay = self.scenario.faults.iter().find_map(|f| match f {
                 Fault::LidarDelay { delay_s, .. } if f.active(now) => Some(*delay_s),

@@ -1,5 +1,7 @@
 //! The ray caster against geometry that is known.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where its set-up fails")]
+
 use std::sync::Arc;
 
 use geometry::Pose2;
@@ -18,7 +20,7 @@ fn scene(fixtures: Vec<Instance>, actors: &[Actor]) -> Scene {
 }
 
 fn scanner(config: LidarConfig) -> Scanner {
-    Scanner::new(config).unwrap()
+    Scanner::new(config).expect("the test's sensor is in range")
 }
 
 fn actor(id: u32, class: ActorClass, x: f64, y: f64) -> Actor {

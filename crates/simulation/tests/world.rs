@@ -1,5 +1,7 @@
 //! The world on a real map: determinism, traffic that keeps the rules, a referee that sees everything, faults.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where its set-up fails")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

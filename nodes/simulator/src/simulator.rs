@@ -224,7 +224,7 @@ impl Simulator {
             let header = convert::header(self.stamp(scan.stamp_s).to_message(), "lidar_top");
             outputs.publish(self.out.points, convert::point_cloud(&scan, header));
         }
-        if self.steps % 10 == 0 {
+        if self.steps.is_multiple_of(10) {
             let stamp = self.stamp(self.world.time_s()).to_message();
             outputs.publish(self.out.signals, convert::signals(&self.world, stamp));
         }
@@ -238,13 +238,13 @@ impl Simulator {
             outputs.publish(self.out.true_events, convert::events(&events[self.events_told..], stamp.clone()));
             self.events_told = events.len();
         }
-        if self.steps % 2 == 0 {
+        if self.steps.is_multiple_of(2) {
             outputs.publish(self.out.true_odometry, convert::odometry(self.world.ego(), stamp.clone()));
         }
-        if self.steps % 10 == 0 {
+        if self.steps.is_multiple_of(10) {
             outputs.publish(self.out.true_objects, convert::objects(self.world.actors(), stamp.clone()));
         }
-        if self.steps % 10 == 0 || new {
+        if self.steps.is_multiple_of(10) || new {
             outputs.publish(self.out.true_score, convert::score(&self.world, stamp));
         }
     }

@@ -71,7 +71,7 @@ impl Traffic {
             occupancy: Occupancy::new(lanes),
             standing_occupancy: Occupancy::new(lanes),
             ego: EgoView::new(ego),
-            random: Random::new(seed ^ 0x7aff_1c),
+            random: Random::new(seed ^ 0x007a_ff1c),
             steps: 0,
             now_s: 0.0,
             network,
@@ -92,7 +92,7 @@ impl Traffic {
     pub fn step(&mut self, dt: f64, ego: Pose2<Map>, ego_speed: f64, signals: &Signals) {
         let network = Arc::clone(&self.network);
         self.ego.waiting_s = if ego_speed < 0.3 { self.ego.waiting_s + dt } else { 0.0 };
-        if self.steps % DECIDE_EVERY == 0 {
+        if self.steps.is_multiple_of(DECIDE_EVERY) {
             self.ego.update(&network, ego, ego_speed, |lane, from| {
                 network.lanes[lane].lane.stop_lines.iter().any(|line| match line.reason {
                     StopReason::Signal(group) => line.s > from - 1.0 && signals.state(group).color == SignalColor::Red,
@@ -213,12 +213,12 @@ impl Traffic {
                 view.stopped_by_signal[index] |= red;
             }
         }
-        for index in 0..self.drivers.len() {
-            let target = self.aside(&self.drivers[index], &paths[index]);
+        for (index, path) in paths.iter().enumerate() {
+            let target = self.aside(&self.drivers[index], path);
             self.drivers[index].d_target = target;
             let driver = &self.drivers[index];
             let horizon = 30.0 + driver.speed * driver.speed / 3.0;
-            let path: Vec<(usize, f64)> = paths[index].iter().copied().filter(|(_, start)| *start < horizon).collect();
+            let path: Vec<(usize, f64)> = path.iter().copied().filter(|(_, start)| *start < horizon).collect();
             let mut acceleration = driver.cruise(self.desired_speed(driver, &path));
             let leader = self.leader(driver, &path);
             if let Some((gap, speed)) = leader {

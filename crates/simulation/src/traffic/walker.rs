@@ -179,19 +179,18 @@ impl Walker {
         let walkway = &around.ways[way];
         let net = &around.network.lanes[walkway.lane];
         let next = s + direction * self.pace * dt;
-        if let Some(&(_, crosswalk, from_start)) = walkway.crossings.iter().find(|c| (c.0 - s) * (c.0 - next) <= 0.0) {
-            if self.random.chance(0.5) {
-                let path = &around.network.crosswalks[crosswalk].path;
-                let to = path.pose_at(if from_start { 0.0 } else { path.length() }).position;
-                self.walk = Walk::Go { to, then: Next::Wait { crosswalk, from_start } };
-                return to;
-            }
+        let crossing = walkway.crossings.iter().find(|c| (c.0 - s) * (c.0 - next) <= 0.0);
+        if let Some(&(_, crosswalk, from_start)) = crossing.filter(|_| self.random.chance(0.5)) {
+            let path = &around.network.crosswalks[crosswalk].path;
+            let to = path.pose_at(if from_start { 0.0 } else { path.length() }).position;
+            self.walk = Walk::Go { to, then: Next::Wait { crosswalk, from_start } };
+            return to;
         }
-        if around.jaywalk_interval_s > 0.0 && self.random.chance(dt / around.jaywalk_interval_s) {
-            if let Some((to, way)) = self.other_side(around, walkway.lane) {
-                self.walk = Walk::Go { to, then: Next::Stroll { way } };
-                return to;
-            }
+        let jaywalks = around.jaywalk_interval_s > 0.0 && self.random.chance(dt / around.jaywalk_interval_s);
+        let far_side = if jaywalks { self.other_side(around, walkway.lane) } else { None };
+        if let Some((to, way)) = far_side {
+            self.walk = Walk::Go { to, then: Next::Stroll { way } };
+            return to;
         }
         if !(1.0..=net.length - 1.0).contains(&next) {
             direction = if next < net.length / 2.0 { 1.0 } else { -1.0 };
