@@ -120,7 +120,8 @@ impl OdometryBuffer {
         };
         let nearest_s = [previous, next].into_iter().flatten().map(|e| e.stamp.since(stamp).abs());
         let nearest_s = nearest_s.fold(f64::INFINITY, f64::min);
-        if !(nearest_s <= limit_s) {
+        let near = nearest_s <= limit_s;
+        if !near {
             return Err(OdometryError::Gap { stamp, nearest_s, limit_s });
         }
         Ok(match (previous, next) {

@@ -142,7 +142,8 @@ impl Track {
             (false, _) => parameters.coast_s.min(0.25),
         };
         // Also what moves out of the sensor's sight unseen grows too vague to be of use.
-        !(since <= limit) || !self.filter.is_sound() || self.filter.position_covariance().trace() > 60.0
+        let fresh = since <= limit && self.filter.position_covariance().trace() <= 60.0;
+        !fresh || !self.filter.is_sound()
     }
 
     /// Whether detections have confirmed it.
@@ -175,7 +176,8 @@ impl Track {
     pub fn cost(&self, measurement: &Measurement, parameters: &Parameters) -> Option<f64> {
         let mismatch = self.votes.winner().mismatch(measurement.class)?;
         let distance = self.filter.distance_squared(measurement.position(), measurement.position_covariance());
-        if !(distance < parameters.gate) {
+        let within = distance < parameters.gate;
+        if !within {
             return None;
         }
         let ratio = |a: f64, b: f64| (a / b).ln().powi(2);
@@ -218,12 +220,12 @@ impl Track {
 
     fn watch_standing(&mut self, stamp: Time) {
         let position = self.filter.pose().position;
-        if !(position.distance(self.anchor) < ANCHOR_M) {
-            self.anchor = position;
-            self.anchored = stamp;
-        } else {
+        if position.distance(self.anchor) < ANCHOR_M {
             // Drift of the estimate must not look like motion.
             self.anchor = self.anchor.lerp(position, 0.03);
+        } else {
+            self.anchor = position;
+            self.anchored = stamp;
         }
         if self.is_stationary(stamp) {
             self.filter.update_standing();
