@@ -17,12 +17,11 @@ need_package() { # COMMAND PACKAGE...
 
 need_package cc build-essential
 need_package python3 python3 python3-pip python3-venv
-need_package curl curl ca-certificates
 if ! command -v cargo >/dev/null; then
   if [ -x "$HOME/.cargo/bin/cargo" ]; then
     export PATH="$HOME/.cargo/bin:$PATH"
   else
-    echo "setup: Rust is needed and not found; install it from https://rustup.rs (1.95 or newer), then run this again" >&2
+    echo "setup: Rust is needed and not found; install Rust 1.95 or newer, then run this again" >&2
     exit 1
   fi
 fi
