@@ -148,6 +148,8 @@ impl Traffic {
                 } else {
                     (driver.d_target, driver.d_target)
                 };
+                // Who cycles is passed with room to spare, or followed.
+                let half = half + if occupant.passable && occupant.speed > 0.3 { 0.45 } else { 0.0 };
                 if occupant.low < high + half && occupant.high > low - half {
                     nearest = Some((gap, occupant.speed));
                 }
