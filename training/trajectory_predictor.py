@@ -45,6 +45,7 @@ class Predictor(nn.Module):
         self.slot = nn.Parameter(torch.randn(1, SLOTS, 32) * 0.1)
         self.fuse = mlp(width * 3 + 64 + 32, 256, 256)
         self.head = nn.Linear(256, STEPS * 2 + 1)
+        self.register_buffer("scale", torch.tensor([10.0, 1.0]), persistent=False)
         nn.init.normal_(self.head.weight, std=0.003)
         nn.init.zeros_(self.head.bias)
 
@@ -59,8 +60,7 @@ class Predictor(nn.Module):
         common = torch.cat([agent, near, around], 1).unsqueeze(1).expand(-1, SLOTS, -1)
         out = self.head(self.fuse(torch.cat([ways, common, self.slot.expand(n, -1, -1)], 2)))
         motion = out[:, :, : STEPS * 2].reshape(n, SLOTS, STEPS, 2)
-        scale = torch.tensor([10.0, 1.0])
-        return motion * scale, out[:, :, STEPS * 2]
+        return motion * self.scale, out[:, :, STEPS * 2]
 
 
 def places(paths, motion):
@@ -101,11 +101,11 @@ def losses(motion, logits, paths, future):
     rows = torch.arange(len(best))
     near = nn.functional.huber_loss(error[rows, best], torch.zeros(len(best), STEPS), delta=1.0)
     # Probabilities aim at all futures that come close, so that repeated ways share theirs.
-    aim = torch.softmax(-cost.detach() / 0.5, 1)
+    aim = torch.softmax(-cost.detach() / 0.3, 1)
     choice = -(aim * torch.log_softmax(logits, 1)).sum(1).mean()
     # Futures that lose are kept sane: the likeliest one must be good in itself.
     likely = (torch.softmax(logits, 1).detach() * error.mean(-1)).sum(1).mean()
-    return near + 0.5 * choice + 0.15 * likely
+    return near + 0.5 * choice + 0.3 * likely
 
 
 def mirrored(batch):

@@ -8,6 +8,9 @@ pub const STEPS: usize = 10;
 /// Time between them, s.
 pub const STEP_S: f64 = 0.5;
 
+/// Futures this near to each other at every step are one, m.
+const SAME_M: f64 = 0.8;
+
 /// One future of an agent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Future {
@@ -48,7 +51,23 @@ pub fn decode(agent: &Agent, ways: &[Path; SLOTS], motion: &[f32], logits: &[f32
         })
         .collect();
     futures.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-    Some(futures)
+    Some(merged(futures))
+}
+
+/// Futures that stay within [`SAME_M`] of a likelier one are one with it.
+fn merged(futures: Vec<Future>) -> Vec<Future> {
+    let mut kept: Vec<Future> = Vec::new();
+    for future in futures {
+        let same = |other: &Future| {
+            future.poses.iter().zip(&other.poses).all(|(a, b)| a.position.distance(b.position) < SAME_M)
+        };
+        match kept.iter().position(same) {
+            Some(i) => kept[i].probability += future.probability,
+            None => kept.push(future),
+        }
+    }
+    kept.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    kept
 }
 
 /// The future of an agent that the network was not asked about: on along its way at constant speed.

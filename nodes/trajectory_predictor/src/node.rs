@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use geometry::Pose2;
 use msgs::autoware_perception_msgs::msg::{
     PredictedObject, PredictedObjects, PredictedPath, TrackedObject, TrackedObjects,
@@ -47,12 +45,18 @@ impl Definition for TrajectoryPredictor {
     fn new(parameters: Parameters, ports: &mut Ports, context: &Context) -> Result<Self, NodeError> {
         let map = context.require_map(Self::NAME)?;
         let network = OnnxNetwork::load(&context.resolve(&parameters.model), context.onnxruntime.as_deref())?;
-        Self::with_network(parameters, ports, context.vehicle, &map, Box::new(network))
+        Self::with_network(
+            parameters,
+            ports,
+            context.vehicle,
+            Road::new(map.lanes(), &map.crosswalks),
+            Box::new(network),
+        )
     }
 }
 
 impl TrajectoryPredictor {
-    /// With a network of one's own.
+    /// On a road and with a network of one's own.
     ///
     /// # Errors
     /// [`NodeError`] where a parameter is out of its range.
@@ -60,7 +64,7 @@ impl TrajectoryPredictor {
         parameters: Parameters,
         ports: &mut Ports,
         vehicle: Vehicle,
-        map: &Arc<road_map::LaneGraph>,
+        road: Road,
         network: Box<dyn Network>,
     ) -> Result<Self, NodeError> {
         NodeError::check_range("least_probability", parameters.least_probability, 0.0..=0.15)?;
@@ -71,7 +75,7 @@ impl TrajectoryPredictor {
             predicted: ports.output("~/output/objects", Qos::reliable(1)),
             parameters,
             vehicle,
-            predictor: Predictor::new(Road::new(map.lanes(), &map.crosswalks), network),
+            predictor: Predictor::new(road, network),
             ego: None,
             told: None,
         })
