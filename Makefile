@@ -14,7 +14,8 @@ setup:
 
 lint:
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --lib --bins -- -D warnings
+	cargo clippy --workspace --tests --benches --examples -- -D warnings -A clippy::unwrap_used -A missing_docs
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 
 test:

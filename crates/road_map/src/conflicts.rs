@@ -90,7 +90,7 @@ fn stretch(lane: &Lane, other: &Lane) -> Option<(f64, f64)> {
         .map(|i| lane.length() * i as f64 / steps as f64)
         .filter(|s| other.position_of(lane.pose_at(*s).position).distance < CLEARANCE_M);
     let from = near.next()?;
-    Some((from, near.last().unwrap_or(from)))
+    Some((from, near.next_back().unwrap_or(from)))
 }
 
 fn priority(graph: &LaneGraph, mine: &Lane, other: &Lane, priorities: &BTreeSet<(LaneId, LaneId)>) -> Priority {

@@ -55,6 +55,9 @@ pub struct Route {
     pub length_m: f64,
 }
 
+/// Cost of each lane reached, and the lane it was reached from with how that one is left.
+type Reached = BTreeMap<LaneId, (u64, Option<(LaneId, LaneChange)>)>;
+
 /// An entry of the search's frontier: cost in millimetres, so that it has a total order.
 type Frontier = BinaryHeap<Reverse<(u64, LaneId)>>;
 
@@ -85,7 +88,7 @@ impl LaneGraph {
         options: RouteOptions,
     ) -> Option<Vec<(LaneId, LaneChange)>> {
         let millimetres = |m: f64| (m.max(0.0) * 1e3) as u64;
-        let mut best: BTreeMap<LaneId, (u64, Option<(LaneId, LaneChange)>)> = BTreeMap::new();
+        let mut best: Reached = BTreeMap::new();
         let mut frontier: Frontier = BinaryHeap::new();
         let mut settled = BTreeSet::new();
         // The start is expanded by hand, so that a loop back to an earlier place on its own lane can be found.
@@ -173,24 +176,14 @@ fn changes(lane: &Lane) -> impl Iterator<Item = (LaneId, LaneChange)> {
     left.into_iter().chain(right)
 }
 
-fn relax(
-    best: &mut BTreeMap<LaneId, (u64, Option<(LaneId, LaneChange)>)>,
-    frontier: &mut Frontier,
-    lane: LaneId,
-    cost: u64,
-    from: (LaneId, LaneChange),
-) {
+fn relax(best: &mut Reached, frontier: &mut Frontier, lane: LaneId, cost: u64, from: (LaneId, LaneChange)) {
     if best.get(&lane).is_none_or(|(known, _)| cost < *known) {
         best.insert(lane, (cost, Some(from)));
         frontier.push(Reverse((cost, lane)));
     }
 }
 
-fn backtrack(
-    best: &BTreeMap<LaneId, (u64, Option<(LaneId, LaneChange)>)>,
-    start: LaneId,
-    goal: LaneId,
-) -> Vec<(LaneId, LaneChange)> {
+fn backtrack(best: &Reached, start: LaneId, goal: LaneId) -> Vec<(LaneId, LaneChange)> {
     let mut lanes = vec![(goal, LaneChange::None)];
     let mut at = goal;
     while let Some((_, Some((from, change)))) = best.get(&at) {
