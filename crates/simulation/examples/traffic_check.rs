@@ -47,7 +47,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let time = still.entry(a.id).or_insert(0.0);
             *time = if a.speed_mps() < 0.2 && moving_kind { *time + 0.1 } else { 0.0 };
             if *time > 60.0 && a.speed_mps() < 0.2 && *time < seconds as f64 - 1.0 && stuck.insert(a.id) {
-                println!("  {:.1} s: {:?} {} stands for a minute at {:?}", world.time_s(), a.class, a.id, a.pose);
+                println!(
+                    "  {:.1} s: {:?} {} stands for a minute at {:?}, {:.0} m from the undriven car",
+                    world.time_s(),
+                    a.class,
+                    a.id,
+                    a.pose,
+                    a.pose.position.distance(world.ego().vehicle.pose.position)
+                );
             }
             for b in &actors[i + 1..] {
                 let near = a.pose.position.distance(b.pose.position) < (a.length + b.length) / 2.0 + 1.0;
