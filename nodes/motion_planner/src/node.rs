@@ -1,0 +1,240 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::node::{Context, Definition, Event, Input, Node, NodeError, Output, Outputs, Ports, Qos, Status, Time, Timer};
+use geometry::{Map, Pose2};
+use msgs::autoware_perception_msgs::msg::{PredictedObjects, TrafficLightElement, TrafficLightGroupArray};
+use msgs::autoware_planning_msgs::msg::{LaneletRoute, Trajectory};
+use msgs::nav_msgs::msg::Odometry;
+use road_map::{LaneId, SignalGroupId};
+
+use crate::message::{read_object, read_pose, to_trajectory};
+use crate::parameters::Parameters;
+use crate::planner::{Planner, Situation};
+use crate::reference_path::RouteLanes;
+use crate::road_user::{Future, RoadUser};
+use crate::traffic_rules::Light;
+
+/// Objects farther than this are left out, m.
+const RANGE_M: f64 = 90.0;
+
+/// The last odometry.
+#[derive(Clone, Copy)]
+struct Ego {
+    stamp: Time,
+    pose: Pose2<Map>,
+    z: f64,
+    speed: f64,
+}
+
+/// The node: plans on each `PredictedObjects`; a timer stops the car when they stay away.
+pub struct MotionPlanner {
+    objects: Input<PredictedObjects>,
+    odometry: Input<Odometry>,
+    route_input: Input<LaneletRoute>,
+    signals: Input<TrafficLightGroupArray>,
+    trajectory: Output<Trajectory>,
+    fallback: Timer,
+    planner: Planner,
+    ego: Option<Ego>,
+    last_objects: Option<(Time, Arc<PredictedObjects>)>,
+    lights: Option<(Time, BTreeMap<SignalGroupId, Light>)>,
+    standing: BTreeMap<u128, f64>,
+    told: String,
+}
+
+impl Definition for MotionPlanner {
+    const NAME: &'static str = "motion_planner";
+    type Parameters = Parameters;
+
+    fn new(parameters: Parameters, ports: &mut Ports, context: &Context) -> Result<Self, NodeError> {
+        parameters.check()?;
+        Ok(Self {
+            objects: ports.input("~/input/objects", Qos::reliable(1)),
+            odometry: ports.input("~/input/kinematic_state", Qos::reliable(1)),
+            route_input: ports.input("~/input/route", Qos::transient_local()),
+            signals: ports.input("~/input/traffic_signals", Qos::reliable(1)),
+            trajectory: ports.output("~/output/trajectory", Qos::reliable(1)),
+            fallback: ports.timer(Duration::from_millis(100)),
+            planner: Planner::new(context.require_map(Self::NAME)?, context.vehicle, parameters),
+            ego: None,
+            last_objects: None,
+            lights: None,
+            standing: BTreeMap::new(),
+            told: String::new(),
+        })
+    }
+}
+
+impl Node for MotionPlanner {
+    fn on_event(&mut self, event: &Event, outputs: &mut Outputs) {
+        if let Some(odometry) = event.message(self.odometry) {
+            let speed = odometry.twist.twist.linear.x;
+            match read_pose(&odometry.pose.pose).filter(|_| odometry.header.frame_id == "map" && speed.is_finite()) {
+                Some(pose) => {
+                    let z = odometry.pose.pose.position.z;
+                    let stamp = Time::from(&odometry.header.stamp);
+                    self.ego = Some(Ego { stamp, pose, z: if z.is_finite() { z } else { 0.0 }, speed });
+                }
+                None => self.tell(
+                    Status::error("kinematic_state: expected a finite pose in frame map with a unit quaternion"),
+                    outputs,
+                ),
+            }
+        } else if let Some(signals) = event.message(self.signals) {
+            self.lights = Some((event.now, read_lights(signals)));
+        } else if let Some(route) = event.message(self.route_input) {
+            self.take_route(route, outputs);
+        } else if let Some(objects) = event.shared(self.objects) {
+            if objects.header.frame_id != "map" {
+                let came = &objects.header.frame_id;
+                let status = Status::error(format!("objects: expected frame map, got `{came}`"));
+                self.tell(status, outputs);
+                return;
+            }
+            self.last_objects = Some((event.now, objects));
+            self.cycle(event.now, false, outputs);
+        } else if event.is(self.fallback) {
+            let timeout = self.planner.parameters.objects_timeout_s;
+            if self.last_objects.as_ref().is_none_or(|(at, _)| event.now.since(*at) > timeout) {
+                self.cycle(event.now, true, outputs);
+            }
+        }
+    }
+}
+
+impl MotionPlanner {
+    fn tell(&mut self, status: Status, outputs: &mut Outputs) {
+        if status.message != self.told {
+            self.told.clone_from(&status.message);
+            outputs.report(status);
+        }
+    }
+
+    fn take_route(&mut self, route: &LaneletRoute, outputs: &mut Outputs) {
+        let segments: Vec<_> = route
+            .segments
+            .iter()
+            .map(|segment| {
+                let preferred = LaneId(segment.preferred_primitive.id);
+                (preferred, std::iter::once(preferred).chain(segment.primitives.iter().map(|p| LaneId(p.id))).collect())
+            })
+            .collect();
+        let known = segments.iter().all(|(id, _)| self.planner.map.lane(*id).is_some());
+        match read_pose(&route.goal_pose).filter(|_| known && !segments.is_empty()) {
+            Some(goal) => self.planner.set_route(RouteLanes { segments, goal }),
+            None => self.tell(
+                Status::error("route: expected at least one segment, lanes of this map and a finite goal pose"),
+                outputs,
+            ),
+        }
+    }
+
+    fn cycle(&mut self, now: Time, blind: bool, outputs: &mut Outputs) {
+        let Some(ego) = self.ego else {
+            self.tell(Status::warn("no odometry yet: expected it on ~/input/kinematic_state"), outputs);
+            return;
+        };
+        if now.since(ego.stamp) > self.planner.parameters.odometry_timeout_s {
+            let status = Status::error(format!("odometry is stale: the last one is of {}", ego.stamp));
+            self.tell(status, outputs);
+            return;
+        }
+        if self.planner.route.segments.is_empty() {
+            self.tell(Status::warn("no route yet: expected one on ~/input/route"), outputs);
+            return;
+        }
+        let (stamp, users, refused) = self.users(ego, blind);
+        let fresh = self
+            .lights
+            .as_ref()
+            .filter(|(at, _)| now.since(*at) <= self.planner.parameters.signals_timeout_s)
+            .map(|(_, lights)| lights.clone());
+        let signals_missing = fresh.is_none();
+        let situation = Situation {
+            now_s: ego.stamp.seconds(),
+            pose: ego.pose,
+            speed: ego.speed,
+            users,
+            lights: fresh.unwrap_or_default(),
+            blind,
+        };
+        match self.planner.plan(&situation) {
+            Ok(plan) => {
+                outputs.publish(self.trajectory, to_trajectory(&plan.points, stamp, ego.z, &self.planner.vehicle));
+                let status = if blind {
+                    Status::error("no predicted objects: stopping in the lane until they come again")
+                } else if !plan.safe {
+                    Status::warn("no proposal is free of conflict: braking as well as can be")
+                } else if signals_missing {
+                    Status::warn("no traffic signal states: all lights count as red")
+                } else if refused > 0 {
+                    Status::warn("objects refused: expected finite poses and boxes of 0.05 to 40 m")
+                } else if plan.reason.is_empty() {
+                    Status::ok()
+                } else {
+                    Status { message: format!("stopping: {}", plan.reason), ..Status::ok() }
+                };
+                self.tell(status, outputs);
+            }
+            Err(reason) => self.tell(Status::error(reason), outputs),
+        }
+    }
+
+    /// Road users at the time of the odometry, and how many objects were refused.
+    fn users(&mut self, ego: Ego, blind: bool) -> (msgs::builtin_interfaces::msg::Time, Vec<RoadUser>, usize) {
+        let Some((_, objects)) = self.last_objects.as_ref().filter(|_| !blind) else {
+            return (ego.stamp.to_message(), Vec::new(), 0);
+        };
+        let stamp = Time::from(&objects.header.stamp);
+        let offset = ego.stamp.since(stamp).clamp(0.0, 0.5);
+        let mut refused = 0;
+        let mut users = Vec::new();
+        let mut standing = BTreeMap::new();
+        for object in &objects.objects {
+            let Some(mut user) = read_object(object, offset) else {
+                refused += 1;
+                continue;
+            };
+            if user.pose.position.distance(ego.pose.position) > RANGE_M {
+                continue;
+            }
+            if user.speed() < 0.4 {
+                let since = self.standing.get(&user.id).copied().unwrap_or(stamp.seconds());
+                standing.insert(user.id, since);
+                user.standing_s = stamp.seconds() - since;
+                if user.standing_s > 1.0 {
+                    for future in &mut user.futures {
+                        future.probability *= 0.3;
+                    }
+                    let poses = RoadUser::resample(&[user.pose, user.pose], 1.0, 0.0);
+                    user.futures.push(Future { probability: 0.7, poses });
+                }
+            }
+            users.push(user);
+        }
+        self.standing = standing;
+        (objects.header.stamp.clone(), users, refused)
+    }
+}
+
+fn read_lights(message: &TrafficLightGroupArray) -> BTreeMap<SignalGroupId, Light> {
+    message
+        .traffic_light_groups
+        .iter()
+        .map(|group| {
+            let colours: Vec<u8> = group.elements.iter().map(|e| e.color).collect();
+            let light = if colours.contains(&TrafficLightElement::RED) {
+                Light::Red
+            } else if colours.contains(&TrafficLightElement::AMBER) {
+                Light::Amber
+            } else if colours.contains(&TrafficLightElement::GREEN) {
+                Light::Green
+            } else {
+                Light::Unknown
+            };
+            (SignalGroupId(group.traffic_light_group_id), light)
+        })
+        .collect()
+}

@@ -1,0 +1,76 @@
+use node::NodeError;
+use serde::Deserialize;
+
+/// Parameters of `motion_planner`; units and meaning stand in `params/motion_planner.param.yaml`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parameters {
+    /// When speeding up, m/s².
+    pub max_acceleration_mps2: f64,
+    /// When slowing for what is known ahead of time, m/s², positive.
+    pub comfort_deceleration_mps2: f64,
+    /// Sets the speed in curves, m/s².
+    pub max_lateral_acceleration_mps2: f64,
+    /// To the road user ahead, s.
+    pub time_headway_s: f64,
+    /// To a road user that stands, m.
+    pub standstill_gap_m: f64,
+    /// Front bumper to stop line, m.
+    pub stop_line_margin_m: f64,
+    /// Wished for to the side of cars and obstacles, m.
+    pub car_clearance_m: f64,
+    /// Wished for to the side of pedestrians and cyclists, m.
+    pub person_clearance_m: f64,
+    /// A proposal that collides with a larger probability is refused.
+    pub accepted_collision_probability: f64,
+    /// Without objects for this long the car stops, s.
+    pub objects_timeout_s: f64,
+    /// Without odometry for this long nothing is planned, s.
+    pub odometry_timeout_s: f64,
+    /// Without signal states for this long all lights count as red, s.
+    pub signals_timeout_s: f64,
+}
+
+impl Default for Parameters {
+    /// The values of the shipped parameter file.
+    fn default() -> Self {
+        Self {
+            max_acceleration_mps2: 1.8,
+            comfort_deceleration_mps2: 1.6,
+            max_lateral_acceleration_mps2: 2.0,
+            time_headway_s: 1.4,
+            standstill_gap_m: 3.0,
+            stop_line_margin_m: 0.9,
+            car_clearance_m: 0.6,
+            person_clearance_m: 1.2,
+            accepted_collision_probability: 0.2,
+            objects_timeout_s: 0.6,
+            odometry_timeout_s: 0.3,
+            signals_timeout_s: 1.0,
+        }
+    }
+}
+
+impl Parameters {
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// [`NodeError`] naming the parameter, its range and the value.
+    pub fn check(&self) -> Result<(), NodeError> {
+        let ranges = [
+            ("max_acceleration_mps2", self.max_acceleration_mps2, 0.3..=4.0),
+            ("comfort_deceleration_mps2", self.comfort_deceleration_mps2, 0.5..=4.0),
+            ("max_lateral_acceleration_mps2", self.max_lateral_acceleration_mps2, 0.5..=5.0),
+            ("time_headway_s", self.time_headway_s, 0.5..=4.0),
+            ("standstill_gap_m", self.standstill_gap_m, 1.0..=10.0),
+            ("stop_line_margin_m", self.stop_line_margin_m, 0.2..=3.0),
+            ("car_clearance_m", self.car_clearance_m, 0.1..=3.0),
+            ("person_clearance_m", self.person_clearance_m, 0.3..=3.0),
+            ("accepted_collision_probability", self.accepted_collision_probability, 0.01..=0.9),
+            ("objects_timeout_s", self.objects_timeout_s, 0.15..=3.0),
+            ("odometry_timeout_s", self.odometry_timeout_s, 0.05..=2.0),
+            ("signals_timeout_s", self.signals_timeout_s, 0.2..=5.0),
+        ];
+        ranges.into_iter().try_for_each(|(name, value, range)| NodeError::check_range(name, value, range))
+    }
+}

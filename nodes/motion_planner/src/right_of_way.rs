@@ -1,0 +1,153 @@
+//! Who else arrives where the car's way crosses or joins another lane, and whether the gap is large enough.
+
+use std::collections::BTreeMap;
+
+use geometry::angle_difference;
+use road_map::{Conflict, Lane, LaneGraph, LaneId, Priority, SignalGroupId, StopReason, Turn};
+
+use crate::forward_simulation::{DT, STEPS, State};
+use crate::reference_path::Axis;
+use crate::road_user::{Class, RoadUser};
+use crate::traffic_rules::Light;
+
+/// A stretch of the axis where the car gives way.
+#[derive(Debug, Clone)]
+pub(crate) struct GiveWay {
+    /// m on the axis.
+    pub from: f64,
+    pub to: f64,
+    /// When others are there: first and last moment, s from now.
+    pub arrivals: Vec<(f64, f64)>,
+}
+
+/// Lanes that each user may be on, with the arc length.
+pub(crate) fn places(map: &LaneGraph, users: &[RoadUser]) -> Vec<Vec<(LaneId, f64)>> {
+    users
+        .iter()
+        .map(|user| {
+            if user.class == Class::Pedestrian {
+                return Vec::new();
+            }
+            let yaw = if user.speed() > 1.0 { user.velocity.angle() } else { user.pose.yaw };
+            map.lanes_near(user.pose.position, 2.2)
+                .iter()
+                .filter(|p| angle_difference(p.heading, yaw).abs() < 0.8)
+                .map(|p| (p.lane, p.s))
+                .collect()
+        })
+        .collect()
+}
+
+/// The stretches ahead where the car gives way, with who comes.
+pub(crate) fn give_ways(
+    map: &LaneGraph,
+    axis: &Axis,
+    front: f64,
+    users: &[RoadUser],
+    places: &[Vec<(LaneId, f64)>],
+    lights: &BTreeMap<SignalGroupId, Light>,
+) -> Vec<GiveWay> {
+    let mut found = Vec::new();
+    for span in &axis.spans {
+        let Some(lane) = map.lane(span.lane) else { continue };
+        for conflict in &lane.conflicts {
+            let from = span.from + conflict.from_s - span.lane_from;
+            let to = span.from + conflict.to_s - span.lane_from;
+            if from < front - 1.0 || from > front + 60.0 {
+                continue;
+            }
+            let Some(other) = map.lane(conflict.other) else { continue };
+            if axis.spans.iter().any(|s| s.lane == other.id) || !must_give_way(map, lane, other, conflict) {
+                continue;
+            }
+            let feeders = feeders(map, other, lights);
+            let arrivals =
+                users.iter().zip(places).filter_map(|(user, at)| arrival(user, at, &feeders, conflict)).collect();
+            found.push(GiveWay { from, to, arrivals });
+        }
+    }
+    found
+}
+
+fn is_signalised(map: &LaneGraph, lane: &Lane) -> bool {
+    let governed = |l: &Lane| l.stop_lines.iter().any(|line| matches!(line.reason, StopReason::Signal(_)));
+    governed(lane) || lane.predecessors.iter().filter_map(|id| map.lane(*id)).any(governed)
+}
+
+fn must_give_way(map: &LaneGraph, lane: &Lane, other: &Lane, conflict: &Conflict) -> bool {
+    match conflict.priority {
+        Priority::Mine => false,
+        Priority::Other => true,
+        Priority::Equal => {
+            let approach = angle_difference(other.pose_at(0.0).yaw, lane.pose_at(0.0).yaw);
+            let oncoming = approach.abs() > 2.3;
+            if oncoming {
+                return lane.turn == Turn::Left && other.turn != Turn::Left;
+            }
+            if is_signalised(map, lane) {
+                return lane.turn == Turn::Right && other.turn != Turn::Right;
+            }
+            // Traffic from the right drives towards the left: its heading is turned left from ours.
+            approach > 0.5
+        }
+    }
+}
+
+/// The lane and those that lead to it, with the distance from their start to the lane's start, m.
+fn feeders(map: &LaneGraph, other: &Lane, lights: &BTreeMap<SignalGroupId, Light>) -> Vec<(LaneId, f64)> {
+    let mut found = vec![(other.id, 0.0)];
+    let mut next = 0;
+    while next < found.len() && found.len() < 16 {
+        let (id, distance) = found[next];
+        next += 1;
+        let Some(lane) = map.lane(id) else { continue };
+        for previous in lane.predecessors.iter().filter_map(|id| map.lane(*id)) {
+            let held = previous.stop_lines.iter().chain(&lane.stop_lines).any(
+                |line| matches!(line.reason, StopReason::Signal(group) if lights.get(&group) == Some(&Light::Red)),
+            );
+            let far = distance + previous.length();
+            if !held && distance < 80.0 && !found.iter().any(|(id, _)| *id == previous.id) {
+                found.push((previous.id, far));
+            }
+        }
+    }
+    found
+}
+
+fn arrival(
+    user: &RoadUser,
+    at: &[(LaneId, f64)],
+    feeders: &[(LaneId, f64)],
+    conflict: &Conflict,
+) -> Option<(f64, f64)> {
+    let (along, direct) = at
+        .iter()
+        .filter_map(|(lane, s)| {
+            let (_, distance) = feeders.iter().find(|(id, _)| id == lane)?;
+            Some((s - distance, *lane == conflict.other))
+        })
+        .max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let enter = conflict.other_from_s - along - user.length / 2.0;
+    let leave = conflict.other_to_s - along + user.length / 2.0;
+    let v = user.speed();
+    if leave < 0.0 || enter > 90.0 || (v < 0.5 && user.standing_s > 2.0 && enter > 0.0) {
+        return None;
+    }
+    let time = |distance: f64, speed: f64, acceleration: f64| {
+        let d = distance.max(0.0);
+        ((speed * speed + 2.0 * acceleration * d).sqrt() - speed) / acceleration
+    };
+    let first = time(enter, v, if direct { 1.0 } else { 0.7 });
+    let last = if v < 1.0 { time(leave, v, 0.5) } else { leave / (0.75 * v) };
+    Some((first, last))
+}
+
+/// Whether the simulated drive takes someone's way.
+pub(crate) fn takes_way(give_ways: &[GiveWay], states: &[State], front_m: f64, rear_m: f64) -> bool {
+    give_ways.iter().any(|area| {
+        let Some(enter) = states.iter().position(|state| state.s + front_m > area.from) else { return false };
+        let leave = states.iter().position(|state| state.s - rear_m > area.to).unwrap_or(STEPS + 20);
+        let (enter, leave) = (enter as f64 * DT, leave as f64 * DT);
+        area.arrivals.iter().any(|(first, last)| enter < last + 0.8 && *first < leave + 1.5)
+    })
+}

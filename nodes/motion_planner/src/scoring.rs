@@ -1,0 +1,123 @@
+//! What a simulated proposal costs: first what must not happen, then what one would rather have.
+
+use vehicle::Vehicle;
+
+use crate::forward_simulation::{DT, State};
+use crate::parameters::Parameters;
+use crate::proposal_path::ProposalPath;
+use crate::reference_path::Axis;
+use crate::road_user::{RoadUser, SAMPLE_S};
+
+/// Cost from which a proposal counts as refused.
+pub(crate) const REFUSED: f64 = 1e4;
+
+/// What collisions and nearness cost on a path.
+pub(crate) struct Contact {
+    /// Largest probability of an at-fault collision with one road user, sooner ones weighing more.
+    pub probability: f64,
+    /// Time of the first collision of relevant probability, s.
+    pub first_s: f64,
+    /// Arc length of `base_link` then, m.
+    pub first_at: f64,
+    /// Soft cost of passing too close.
+    pub nearness: f64,
+}
+
+/// Checks a drive against all futures of all road users.
+pub(crate) fn contact(
+    states: &[State],
+    path: &ProposalPath,
+    users: &[RoadUser],
+    changes_lane: bool,
+    vehicle: &Vehicle,
+    p: &Parameters,
+) -> Contact {
+    let stride = (SAMPLE_S / DT).round() as usize;
+    let boxes: Vec<_> = states
+        .iter()
+        .step_by(stride)
+        .take(26)
+        .map(|state| (vehicle.footprint(path.pose_at(state.s)), path.pose_at(state.s), state.speed, state.s))
+        .collect();
+    let radius = vehicle.length_m().hypot(vehicle.width_m) / 2.0;
+    let mut out = Contact { probability: 0.0, first_s: f64::INFINITY, first_at: 0.0, nearness: 0.0 };
+    for user in users {
+        let reach = radius + user.length.hypot(user.width) / 2.0;
+        let wish = if user.is_person() { p.person_clearance_m } else { p.car_clearance_m };
+        let now_gap = boxes[0].0.distance(&user.footprint(user.pose));
+        let behind_now = boxes[0].1.inverse_transform::<geometry::BaseLink>(user.pose.position).x < 0.0;
+        if behind_now && !changes_lane {
+            continue;
+        }
+        let mut probability = 0.0;
+        let mut nearest_cost: f64 = 0.0;
+        for future in &user.futures {
+            for (k, (ego, pose, speed, s)) in boxes.iter().enumerate() {
+                let t = k as f64 * SAMPLE_S;
+                let center = pose.position + pose.forward() * vehicle.center_offset_m();
+                if *speed < 0.3 || center.distance(future.poses[k].position) > reach + wish + 0.6 {
+                    continue;
+                }
+                let relative = pose.inverse_transform::<geometry::BaseLink>(future.poses[k].position);
+                if relative.x < -vehicle.rear_overhang_m && !changes_lane {
+                    continue;
+                }
+                let base = if user.is_person() { 0.35 } else { 0.15 };
+                let margin = (base + 0.05 * t).min(base + 0.2).min((now_gap - 0.05).max(0.0));
+                let gap = ego.distance(&user.footprint(future.poses[k]));
+                if gap.is_nan() || gap <= margin {
+                    probability += future.probability * if t < 2.5 { 1.0 } else { 1.0 - 0.2 * (t - 2.5) };
+                    if t < out.first_s && future.probability > 0.1 {
+                        out.first_s = t;
+                        out.first_at = *s;
+                    }
+                    break;
+                }
+                if gap < wish {
+                    let cost = future.probability * (1.0 - gap / wish) * (0.3 + speed / 8.0);
+                    nearest_cost = nearest_cost.max(cost);
+                }
+            }
+        }
+        out.probability = out.probability.max(probability);
+        out.nearness += nearest_cost;
+    }
+    out
+}
+
+/// Cost of leaving the own lane: of the road beyond what may be used (refused) and of the neighbour's lane (soft).
+pub(crate) fn bounds_cost(axis: &Axis, path: &ProposalPath, states: &[State], vehicle: &Vehicle) -> f64 {
+    let half = vehicle.width_m / 2.0;
+    let from = states[0].s as usize + 2;
+    let to = ((states[states.len() - 1].s + vehicle.front_m()) as usize + 1).min(path.offsets.len() - 1);
+    let start = axis.between(states[0].s).0;
+    let start_over = over(axis, start, path.offsets[start], half);
+    let mut refused = false;
+    let mut soft: f64 = 0.0;
+    for i in from..to.max(from) {
+        let d = path.offsets.get(i).copied().unwrap_or(0.0);
+        let (outside, beside) = over(axis, i.min(axis.left.len() - 1), d, half);
+        refused |= outside > 0.15 + start_over.0;
+        soft = soft.max(beside);
+    }
+    soft * 6.0 + if refused { REFUSED } else { 0.0 }
+}
+
+/// How far the car is off the usable road, and how far outside its lane, m.
+fn over(axis: &Axis, i: usize, d: f64, half: f64) -> (f64, f64) {
+    let left = d + half;
+    let right = half - d;
+    let outside = (left - axis.left_passable[i]).max(right - axis.right[i]).max(0.0);
+    let beside = (left - axis.left[i]).max(right - axis.right[i]).max(0.0);
+    (outside, beside)
+}
+
+/// Progress and comfort: what is left when nothing forbids.
+pub(crate) fn comfort_cost(states: &[State], path: &ProposalPath, allowed: &[f64]) -> f64 {
+    let distance = states[50.min(states.len() - 1)].s - states[0].s;
+    let wish = (Axis::at(allowed, states[0].s).max(3.0)) * 5.0;
+    let hard = states.iter().fold(0.0f64, |m, s| m.max(-s.acceleration - 2.0));
+    let lateral =
+        states.iter().map(|s| s.speed * s.speed * Axis::at(&path.curvature, s.s).abs()).fold(0.0f64, f64::max);
+    10.0 * (1.0 - distance / wish).max(0.0) + hard.max(0.0) + (lateral - 2.2).max(0.0) * 3.0
+}

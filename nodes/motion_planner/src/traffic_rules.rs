@@ -1,0 +1,178 @@
+//! Where the rules stop the car: lights, stop signs, crosswalks, junctions without room behind, the end of the way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use road_map::{LaneGraph, LaneId, SignalGroupId, StopReason};
+
+use crate::forward_simulation::State;
+use crate::parameters::Parameters;
+use crate::reference_path::{Axis, AxisEnd};
+use crate::road_user::{Class, RoadUser, distance_to_polygon};
+
+/// What a light shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Light {
+    Red,
+    Amber,
+    Green,
+    Unknown,
+}
+
+/// A line on the map: lane and arc length in centimetres.
+type LineKey = (LaneId, i64);
+
+/// What the rules remember from one cycle to the next.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RuleMemory {
+    /// Amber lights that the car decided to pass.
+    committed: BTreeSet<LineKey>,
+    /// Stop signs that the car has stopped at.
+    served: BTreeSet<LineKey>,
+    /// Since when the car stands at a stop line, s.
+    standing: BTreeMap<LineKey, f64>,
+}
+
+/// What the rules ask on one axis.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Demands {
+    /// Front bumper must stop before these, m on the axis, with the reason.
+    pub stops: Vec<(f64, &'static str)>,
+    /// Speed caps: from, to (m on the axis), speed.
+    pub caps: Vec<(f64, f64, f64)>,
+    /// Lines that must not be crossed in any proposal that can still stop.
+    pub forbidden: Vec<f64>,
+    /// All lines ahead, m on the axis: a yielding car stops at one of them.
+    pub lines: Vec<f64>,
+}
+
+/// What the rules look at.
+pub(crate) struct Scene<'a> {
+    pub map: &'a LaneGraph,
+    pub users: &'a [RoadUser],
+    pub lights: &'a BTreeMap<SignalGroupId, Light>,
+    pub now_s: f64,
+    pub front_m: f64,
+    pub length_m: f64,
+}
+
+/// Collects what the rules ask.
+pub(crate) fn demands(scene: &Scene<'_>, axis: &Axis, ego: State, memory: &mut RuleMemory, p: &Parameters) -> Demands {
+    let mut out = Demands::default();
+    let front = ego.s + scene.front_m;
+    for span in &axis.spans {
+        let Some(lane) = scene.map.lane(span.lane) else { continue };
+        for line in &lane.stop_lines {
+            let s = span.from + line.s - span.lane_from;
+            let key = (lane.id, (line.s * 100.0).round() as i64);
+            if s < span.from - 0.5 || s > axis.end_s || s < front - 1.0 {
+                memory.committed.remove(&key);
+                memory.served.remove(&key);
+                continue;
+            }
+            let stop = s - p.stop_line_margin_m;
+            let gap = (stop - front).max(0.01);
+            let needed = ego.speed * ego.speed / (2.0 * gap);
+            out.lines.push(stop);
+            match line.reason {
+                StopReason::Signal(group) => {
+                    let light = scene.lights.get(&group).copied().unwrap_or(Light::Unknown);
+                    let pass = match light {
+                        Light::Green => {
+                            memory.committed.remove(&key);
+                            true
+                        }
+                        Light::Amber => memory.committed.contains(&key) || needed > 3.2,
+                        Light::Red | Light::Unknown => {
+                            (memory.committed.contains(&key) && needed > 3.2) || needed > 7.0
+                        }
+                    };
+                    if pass && light != Light::Green {
+                        memory.committed.insert(key);
+                    }
+                    if !pass && s > front - 0.6 {
+                        out.stops.push((stop, "light"));
+                        out.forbidden.push(s);
+                    }
+                }
+                StopReason::StopSign => {
+                    if ego.speed < 0.15 && stop - front < 2.0 {
+                        let since = *memory.standing.entry(key).or_insert(scene.now_s);
+                        if scene.now_s - since >= 1.0 {
+                            memory.served.insert(key);
+                            memory.standing.remove(&key);
+                        }
+                    }
+                    if !memory.served.contains(&key) {
+                        out.stops.push((stop, "stop sign"));
+                        out.forbidden.push(s);
+                    }
+                }
+                StopReason::Yield => out.caps.push((s - 3.0, s + 2.0, 5.0)),
+                StopReason::Crosswalk(_) => {}
+            }
+        }
+    }
+    crosswalks(scene, axis, ego, &mut out);
+    room_behind_junctions(scene, axis, ego, &mut out);
+    match axis.end {
+        AxisEnd::Goal => out.stops.push((axis.end_s + scene.front_m, "goal")),
+        AxisEnd::RouteLost => out.stops.push((axis.end_s - 2.0, "lane change")),
+        AxisEnd::Horizon => {}
+    }
+    out
+}
+
+fn crosswalks(scene: &Scene<'_>, axis: &Axis, ego: State, out: &mut Demands) {
+    let front = ego.s + scene.front_m;
+    for crosswalk in &scene.map.crosswalks {
+        let stretch = crosswalk.lanes.iter().find_map(|(lane, from, to)| {
+            let span = axis.spans.iter().find(|span| span.lane == *lane)?;
+            Some((span.from + from - span.lane_from, span.from + to - span.lane_from))
+        });
+        let Some((from, to)) = stretch.map(|(a, b)| (a.min(b), a.max(b))) else { continue };
+        if from < front - 0.5 || from > front + 80.0 {
+            continue;
+        }
+        if crosswalk.signal.is_none() {
+            out.caps.push((from - 4.0, to, 8.0));
+        }
+        let claimed = scene.users.iter().filter(|u| u.class == Class::Pedestrian).any(|user| {
+            let distance = distance_to_polygon(user.pose.position, &crosswalk.outline);
+            let ahead = user.pose.position + user.velocity * 2.5;
+            let (_, d) = axis.project(user.pose.position);
+            let (_, d_ahead) = axis.project(ahead);
+            let leaving = d_ahead.abs() > d.abs() && d.abs() > 2.2;
+            let enters = distance_to_polygon(ahead, &crosswalk.outline) <= 0.3
+                || distance_to_polygon(user.pose.position + user.velocity, &crosswalk.outline) <= 0.3;
+            !leaving && (distance <= 0.3 || (distance < 4.0 && enters && user.speed() > 0.3)) && d.abs() < 12.0
+        });
+        let line = out.lines.iter().copied().filter(|l| *l <= from && *l > from - 8.0).fold(from - 1.0, f64::min);
+        let stop = line.max(if from - 1.0 - front > 0.5 { front + 0.2 } else { line });
+        let needed = ego.speed * ego.speed / (2.0 * (stop - front).max(0.01));
+        if claimed && needed < 6.0 {
+            out.stops.push((stop, "crosswalk"));
+        }
+    }
+}
+
+/// A junction is entered only where there is room behind it.
+fn room_behind_junctions(scene: &Scene<'_>, axis: &Axis, ego: State, out: &mut Demands) {
+    let front = ego.s + scene.front_m;
+    let tail = scene
+        .users
+        .iter()
+        .filter(|user| user.speed() < 1.5)
+        .filter_map(|user| {
+            let (s, d) = axis.project(user.pose.position);
+            (d.abs() < 1.3 && s - user.length / 2.0 > front).then_some(s - user.length / 2.0)
+        })
+        .fold(f64::INFINITY, f64::min);
+    for span in &axis.spans {
+        let crossing = scene.map.lane(span.lane).is_some_and(|l| l.junction.is_some() && !l.conflicts.is_empty());
+        if crossing && span.from > front && tail > span.from && tail < span.to + scene.length_m + 2.0 {
+            let line = out.lines.iter().copied().filter(|l| *l <= span.from && *l > span.from - 10.0);
+            out.stops.push((line.fold(span.from - 1.0, f64::min), "no room behind the junction"));
+            break;
+        }
+    }
+}
