@@ -55,11 +55,15 @@ pub struct Route {
     pub length_m: f64,
 }
 
-/// Cost of each lane reached, and the lane it was reached from with how that one is left.
-type Reached = BTreeMap<LaneId, (u64, Option<(LaneId, LaneChange)>)>;
+/// A lane, and whether it was reached from the start by lane changes alone: what lies behind the start is then out of
+/// reach on it.
+type Node = (LaneId, bool);
+
+/// Cost of each node reached, and the node it was reached from with how that one is left.
+type Reached = BTreeMap<Node, (u64, (Node, LaneChange))>;
 
 /// An entry of the search's frontier: cost in millimetres, so that it has a total order.
-type Frontier = BinaryHeap<Reverse<(u64, LaneId)>>;
+type Frontier = BinaryHeap<Reverse<(u64, Node)>>;
 
 impl LaneGraph {
     /// The cheapest route over driving lanes from one place to another (Dijkstra), `None` where there is none.
@@ -93,31 +97,38 @@ impl LaneGraph {
         let mut settled = BTreeSet::new();
         // The start is expanded by hand, so that a loop back to an earlier place on its own lane can be found.
         let rest = start.length() - from_s;
-        let mut seeds: Vec<(LaneId, u64, LaneChange)> =
-            start.successors.iter().map(|&n| (n, millimetres(rest), LaneChange::None)).collect();
+        let mut seeds: Vec<(Node, u64, LaneChange)> =
+            start.successors.iter().map(|&n| ((n, false), millimetres(rest), LaneChange::None)).collect();
         let change_cost = millimetres(options.lane_change_cost_m);
+        // Where the start lies on the goal's lane, should that be beside it: a change onto it must leave room ahead.
+        let abreast_s = goal.position_of(start.pose_at(from_s).position).s;
+        let has_room =
+            |next: LaneId, from: f64| next != goal.id || to_s.total_cmp(&(from + options.lane_change_length_m)).is_ge();
         if options.lane_changes && rest >= options.lane_change_length_m {
-            seeds.extend(changes(start).map(|(n, change)| (n, change_cost, change)));
+            let reachable = changes(start).filter(|(n, _)| has_room(*n, abreast_s));
+            seeds.extend(reachable.map(|(n, change)| ((n, true), change_cost, change)));
         }
-        for (lane, cost, change) in seeds {
-            relax(&mut best, &mut frontier, lane, cost, (start.id, change));
+        for (node, cost, change) in seeds {
+            relax(&mut best, &mut frontier, node, cost, ((start.id, true), change));
         }
-        while let Some(Reverse((cost, id))) = frontier.pop() {
-            if !settled.insert(id) {
+        while let Some(Reverse((cost, node))) = frontier.pop() {
+            if !settled.insert(node) {
                 continue;
             }
+            let (id, abreast) = node;
             if id == goal.id {
-                return Some(backtrack(&best, start.id, goal.id));
+                return Some(backtrack(&best, (start.id, true), node));
             }
-            let lane = self.lane(id).filter(|l| l.kind == LaneKind::Driving)?;
+            let Some(lane) = self.lane(id).filter(|l| l.kind == LaneKind::Driving) else { continue };
             for &next in &lane.successors {
-                relax(&mut best, &mut frontier, next, cost + millimetres(lane.length()), (id, LaneChange::None));
+                let cost = cost + millimetres(lane.length());
+                relax(&mut best, &mut frontier, (next, false), cost, (node, LaneChange::None));
             }
             if options.lane_changes && lane.length() >= options.lane_change_length_m && lane.junction.is_none() {
                 for (next, change) in changes(lane) {
-                    // A change onto the goal lane must leave room before the goal.
-                    if next != goal.id || to_s >= options.lane_change_length_m {
-                        relax(&mut best, &mut frontier, next, cost + change_cost, (id, change));
+                    let back_at_start = abreast && next == start.id;
+                    if !back_at_start && has_room(next, if abreast { abreast_s } else { 0.0 }) {
+                        relax(&mut best, &mut frontier, (next, abreast), cost + change_cost, (node, change));
                     }
                 }
             }
@@ -176,18 +187,18 @@ fn changes(lane: &Lane) -> impl Iterator<Item = (LaneId, LaneChange)> {
     left.into_iter().chain(right)
 }
 
-fn relax(best: &mut Reached, frontier: &mut Frontier, lane: LaneId, cost: u64, from: (LaneId, LaneChange)) {
-    if best.get(&lane).is_none_or(|(known, _)| cost < *known) {
-        best.insert(lane, (cost, Some(from)));
-        frontier.push(Reverse((cost, lane)));
+fn relax(best: &mut Reached, frontier: &mut Frontier, node: Node, cost: u64, from: (Node, LaneChange)) {
+    if best.get(&node).is_none_or(|(known, _)| cost < *known) {
+        best.insert(node, (cost, from));
+        frontier.push(Reverse((cost, node)));
     }
 }
 
-fn backtrack(best: &Reached, start: LaneId, goal: LaneId) -> Vec<(LaneId, LaneChange)> {
-    let mut lanes = vec![(goal, LaneChange::None)];
+fn backtrack(best: &Reached, start: Node, goal: Node) -> Vec<(LaneId, LaneChange)> {
+    let mut lanes = vec![(goal.0, LaneChange::None)];
     let mut at = goal;
-    while let Some((_, Some((from, change)))) = best.get(&at) {
-        lanes.push((*from, *change));
+    while let Some((_, (from, change))) = best.get(&at) {
+        lanes.push((from.0, *change));
         at = *from;
         if at == start {
             break;

@@ -117,6 +117,17 @@ fn a_route_changes_lanes_where_the_line_is_broken() {
     assert!(graph.shortest_route((id("-1"), 10.0), (id("-2"), 90.0), options).is_none());
 }
 
+#[test]
+fn a_goal_behind_or_too_near_on_a_lane_beside_is_out_of_reach() {
+    let graph = LaneGraph::from_opendrive(&one_road(100.0, "<line/>"), "test").unwrap();
+    let id = |name: &str| graph.lanes().find(|l| l.source.ends_with(&format!(" {name}"))).unwrap().id;
+    let route = |from, to| graph.shortest_route(from, to, RouteOptions::default());
+    assert_eq!(route((id("-1"), 50.0), (id("-2"), 30.0)), None, "behind, one lane over");
+    assert_eq!(route((id("-1"), 50.0), (id("-1"), 30.0)), None, "behind, by a change over and back");
+    assert_eq!(route((id("-1"), 50.0), (id("-2"), 60.0)), None, "no room to change lanes");
+    assert!(route((id("-1"), 50.0), (id("-2"), 80.0)).is_some());
+}
+
 fn error(text: &str) -> String {
     LaneGraph::from_opendrive(text, "town").unwrap_err().to_string()
 }
@@ -139,6 +150,7 @@ fn errors_name_the_element_its_line_and_what_is_wrong() {
         (good.replace("unit=\"km/h\"", "unit=\"knots\""), "line 5", "got `knots`"),
         (good.replace("a=\"3.5\"", "a=\"0\""), "lane id", "a width above 0 is expected"),
         (good.replace("id=\"-2\"", "id=\"-1\""), "lane id=\"-1\"", "same id"),
+        (good.replace("id=\"-2\"", "id=\"-9000000000000000000\""), "lane id", "an id from -1000 to 1000 is expected"),
         (good.replace("type=\"driving\"", "type=\"none\""), "town", "no driving lane"),
         (good.replace("OpenDRIVE", "OpenSCENARIO"), "line 2", "<OpenDRIVE> is expected"),
     ];

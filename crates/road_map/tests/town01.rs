@@ -19,11 +19,15 @@ fn town01() -> Option<PathBuf> {
     Some(path)
 }
 
+/// Road, section, lane.
+type Key = (i64, usize, i64);
+/// Road, section, lane, s, x, y, z, width.
+type Waypoint = (i64, usize, i64, f64, f64, f64, f64, f64);
+
 #[derive(serde::Deserialize)]
 struct Carla {
-    /// Road, section, lane, s, x, y, z, width.
-    waypoints: Vec<(i64, usize, i64, f64, f64, f64, f64, f64)>,
-    topology: Vec<((i64, usize, i64), (i64, usize, i64))>,
+    waypoints: Vec<Waypoint>,
+    topology: Vec<(Key, Key)>,
 }
 
 #[test]

@@ -144,9 +144,9 @@ fn signal_kind(signal: &Xml<'_, '_>, groups: &BTreeMap<String, SignalGroupId>) -
     let id = signal.required("id")?;
     let dynamic = signal.text("dynamic") == Some("yes");
     Ok(match signal.text("type").unwrap_or_default() {
-        kind if dynamic && (kind.starts_with("10000") || kind == "light") => {
-            SignalKind::Light(groups.get(id).copied().unwrap_or(SignalGroupId(UNCONTROLLED + junction_number(id))))
-        }
+        kind if dynamic && (kind.starts_with("10000") || kind == "light") => SignalKind::Light(
+            groups.get(id).copied().unwrap_or(SignalGroupId(UNCONTROLLED.saturating_add(junction_number(id)))),
+        ),
         "206" => SignalKind::Stop,
         "205" => SignalKind::Yield,
         "274" => SignalKind::SpeedLimit(signal.number_or("value", 0.0)? / 3.6),

@@ -65,6 +65,9 @@ const DEFAULT_SPEED_MPS: f64 = 50.0 / 3.6;
 /// Longest road that is believed, m.
 const MAX_LENGTH_M: f64 = 100_000.0;
 
+/// Largest lane number that is believed.
+const MAX_LANES: i64 = 1000;
+
 impl Road {
     pub fn parse(road: &Xml<'_, '_>) -> Result<Self, MapError> {
         let length = road.number("length")?;
@@ -163,6 +166,11 @@ fn parse_section(section: &Xml<'_, '_>) -> Result<Section, MapError> {
     for (side, sign) in [("left", 1), ("center", 0), ("right", -1)] {
         for lane in section.child(side).into_iter().flat_map(|s| s.children("lane")) {
             let parsed = parse_lane(&lane)?;
+            if !(-MAX_LANES..=MAX_LANES).contains(&parsed.id) {
+                return Err(
+                    lane.error(format!("an id from -{MAX_LANES} to {MAX_LANES} is expected, got {}", parsed.id))
+                );
+            }
             if parsed.id.signum() != sign {
                 return Err(lane.error(format!("lane {} cannot lie in <{side}>", parsed.id)));
             }
