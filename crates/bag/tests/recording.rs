@@ -1,4 +1,5 @@
 //! Recordings read back as they were written, damage is told, and rosbags reads them.
+#![allow(clippy::unwrap_used)]
 
 use std::path::PathBuf;
 use std::process::Command;
