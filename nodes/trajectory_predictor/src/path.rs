@@ -64,7 +64,7 @@ impl Path {
         (self.points[1] - self.points[0]).angle()
     }
 
-    /// Facts for the network, scaled to about -1..1. Layout: see `training/trajectory_predictor.md`.
+    /// Facts for the network, scaled to about -1..1. Layout: axes of `paths` in the model's manifest.
     pub fn facts(&self, agent: &Agent) -> [f32; FACTS] {
         let flag = |on: bool| if on { 1.0 } else { 0.0 };
         let reason = |wanted: fn(&StopReason) -> bool| flag(self.stop.is_some_and(|(_, r)| wanted(&r)));
