@@ -1,6 +1,7 @@
 //! The codec and the type hashes: round trips, broken input, and an independent codec.
 #![allow(missing_docs)]
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -118,6 +119,30 @@ fn defaults_of_the_files_are_taken() {
     assert_eq!(<[f64; 36] as Field>::zero(), [0.0; 36]);
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Reads what rosbags encoded big endian and holds it against what we encoded little endian.
+struct BigEndian<'a> {
+    by_rosbags: BTreeMap<&'a str, Vec<&'a str>>,
+    messages: usize,
+}
+
+impl msgs::Visitor for BigEndian<'_> {
+    fn visit<M: Message>(&mut self) {
+        let Some(messages) = self.by_rosbags.get(M::TYPE_NAME) else { return };
+        assert_eq!(messages.len(), 8, "{}", M::TYPE_NAME);
+        for (seed, text) in (1..9).zip(messages) {
+            let bytes: Vec<u8> =
+                (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap()).collect();
+            let ours = msgs::to_cdr(&msgs::from_cdr::<M>(&bytes).unwrap()).unwrap();
+            assert_eq!(hex(&ours), hex(&msgs::to_cdr(&filled::<M>(seed)).unwrap()), "{}", M::TYPE_NAME);
+            self.messages += 1;
+        }
+    }
+}
+
 struct Lines(Vec<String>);
 
 impl msgs::Visitor for Lines {
@@ -126,10 +151,8 @@ impl msgs::Visitor for Lines {
         if !M::TYPE_NAME.contains("/msg/") || M::TYPE_NAME.contains("WString") {
             return;
         }
-        let cdr: Vec<String> = (1..9)
-            .map(|seed| msgs::to_cdr(&filled::<M>(seed)).unwrap())
-            .map(|bytes| bytes.iter().map(|b| format!("{b:02x}")).collect())
-            .collect();
+        let cdr: Vec<String> =
+            (1..9).map(|seed| msgs::to_cdr(&filled::<M>(seed)).unwrap()).map(|bytes| hex(&bytes)).collect();
         let line =
             serde_json::json!({"type": M::TYPE_NAME, "hash": M::TYPE_HASH, "definition": M::DEFINITION, "cdr": cdr});
         self.0.push(line.to_string());
@@ -152,6 +175,15 @@ fn an_independent_codec_agrees_byte_for_byte_and_on_every_hash() {
         .unwrap();
     child.stdin.take().unwrap().write_all(lines.0.join("\n").as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    println!("{}", String::from_utf8_lossy(&output.stdout));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let answer = String::from_utf8(output.stdout).unwrap();
+    let (big, report): (Vec<_>, Vec<_>) = answer.lines().partition(|line| line.starts_with("BIG "));
+    println!("{}", report.join("\n"));
+    assert!(output.status.success(), "{}", report.join("\n"));
+    let by_rosbags = big.iter().filter_map(|line| {
+        let mut words = line.split(' ').skip(1);
+        words.next().map(|name| (name, words.collect()))
+    });
+    let mut reader = BigEndian { by_rosbags: by_rosbags.collect(), messages: 0 };
+    msgs::visit_all(&mut reader);
+    assert_eq!(reader.messages, lines.0.len() * 8);
 }

@@ -1,7 +1,8 @@
 """Holds the generated codec and type hashes against PyPI `rosbags`, which makes its own from the same definitions.
 
 Reads lines of JSON on stdin: {"type", "hash", "definition", "cdr": [hex, ...]}. For each type rosbags builds a codec
-from the definition (its own built-in types keep its own definition), decodes each message and encodes it again.
+from the definition (its own built-in types keep its own definition), decodes each message and encodes it again. What it
+encodes big endian goes back, as lines `BIG <type> <hex>...`, for our reader.
 """
 
 import json
@@ -25,6 +26,7 @@ for entry in lines:
 
 for entry in lines:
     name = entry["type"]
+    big = []
     types += 1
     hashes_builtin += name in builtin
     expected = shipped.get(name) or store.hash_rihs01(name)
@@ -33,7 +35,9 @@ for entry in lines:
     for text in entry["cdr"]:
         data = bytes.fromhex(text)
         try:
-            again = bytes(store.serialize_cdr(store.deserialize_cdr(data, name), name))
+            message = store.deserialize_cdr(data, name)
+            again = bytes(store.serialize_cdr(message, name))
+            big.append(bytes(store.serialize_cdr(message, name, little_endian=False)).hex())
         except Exception as error:  # noqa: BLE001 - whatever rosbags raises is a finding
             failures.append(f"{name}: rosbags cannot read our bytes: {error!r}")
             continue
@@ -41,6 +45,7 @@ for entry in lines:
         # rosbags pads nothing at the end; neither do we.
         if again != data:
             failures.append(f"{name}: rosbags writes {again.hex()}, we wrote {text}")
+    print("BIG", name, *big)
 
 for failure in failures[:20]:
     print(failure)
