@@ -101,7 +101,7 @@ def losses(motion, logits, paths, future):
     rows = torch.arange(len(best))
     near = nn.functional.huber_loss(error[rows, best], torch.zeros(len(best), STEPS), delta=1.0)
     # Probabilities aim at all futures that come close, so that repeated ways share theirs.
-    aim = torch.softmax(-cost.detach() / 0.4, 1)
+    aim = torch.softmax(-cost.detach() / 0.5, 1)
     choice = -(aim * torch.log_softmax(logits, 1)).sum(1).mean()
     # Futures that lose are kept sane: the likeliest one must be good in itself.
     likely = (torch.softmax(logits, 1).detach() * error.mean(-1)).sum(1).mean()
