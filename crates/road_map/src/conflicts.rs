@@ -10,8 +10,6 @@ use crate::{Conflict, Lane, LaneGraph, LaneId, LaneKind, Priority, StopReason, T
 const CLEARANCE_M: f64 = 2.3;
 /// Spacing of the samples, m.
 const STEP_M: f64 = 0.5;
-/// Lanes whose widths differ by less join as equals, m.
-const SAME_WIDTH_M: f64 = 0.01;
 /// Two entries with headings further apart than this face each other, rad.
 const OPPOSITE_RAD: f64 = 2.36;
 
@@ -57,12 +55,8 @@ fn join_outside_junctions(graph: &LaneGraph, lane: &Lane, found: &mut Vec<(LaneI
                 continue;
             }
             if let (Some(mine), Some(theirs)) = (stretch(lane, other), stretch(other, lane)) {
-                let wider = lane.width_at(lane.length()) - other.width_at(other.length());
-                let priority = match wider {
-                    w if w > SAME_WIDTH_M => Priority::Mine,
-                    w if w < -SAME_WIDTH_M => Priority::Other,
-                    _ => Priority::Equal,
-                };
+                let narrows = lane.width_at(lane.length()) < other.width_at(other.length());
+                let priority = if narrows { Priority::Other } else { Priority::Mine };
                 found.push((lane.id, conflict(other.id, mine, theirs, priority)));
             }
         }
