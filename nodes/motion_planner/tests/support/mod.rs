@@ -128,7 +128,7 @@ fn follow(ego: &EgoState, trajectory: &Trajectory, now_s: f64, planned_at_s: f64
     let i = (((now_s - planned_at_s) * 10.0) as usize + 2).min(trajectory.points.len() - 1);
     let wanted = &trajectory.points[i];
     let speed = ego.vehicle.speed_mps;
-    let ahead = (0.4 * speed).max(2.5);
+    let ahead = (0.6 * speed).max(3.0);
     let at = |i: usize| {
         let p = &trajectory.points[i].pose.position;
         geometry::Point2::<Map>::new(p.x, p.y)
