@@ -17,7 +17,7 @@ fn cloud(points: &[[f32; 3]]) -> PointCloud2 {
         fields: vec![field("x", 0, 7), field("y", 4, 7), field("z", 8, 7)],
         point_step: 12,
         row_step: data.len() as u32,
-        data: data.into(),
+        data,
         ..PointCloud2::default()
     }
 }
@@ -52,7 +52,7 @@ fn reads_big_endian_fields_of_any_order_and_type_between_padding() {
         is_bigendian: true,
         point_step: 32,
         row_step: 40,
-        data: data.into(),
+        data,
         ..PointCloud2::default()
     };
     let read = decode(&message).unwrap();
