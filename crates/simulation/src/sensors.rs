@@ -1,5 +1,6 @@
+use geometry::Point2;
 use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
-use road_map::GeoOrigin;
+use road_map::{GeoOrigin, LocalProjection};
 use serde::{Deserialize, Serialize};
 
 use crate::dynamics::{EgoState, GRAVITY};
@@ -208,7 +209,10 @@ impl Errors {
             *slow_error = *slow_error * keep + self.random.normal(0.0, 1.0) * push;
             error[axis] = *slow_error + self.random.normal(0.0, white * scale);
         }
-        let (latitude_deg, longitude_deg, altitude_m) = geodetic(antenna + Vector3::from(error), origin);
+        // The map's own projection: OpenDRIVE's plane is that of its geoReference, heights are above its origin.
+        let place = antenna + Vector3::from(error);
+        let (latitude_deg, longitude_deg) = LocalProjection::new(*origin).to_geographic(Point2::new(place.x, place.y));
+        let altitude_m = origin.altitude_m + place.z;
         let variance = white * white + slow * slow;
         GnssSample {
             stamp_s,
@@ -231,49 +235,41 @@ impl Errors {
     }
 }
 
-/// WGS84: half axis (m) and square of the eccentricity.
-const HALF_AXIS: f64 = 6_378_137.0;
-const ECCENTRICITY2: f64 = 6.694_379_990_141_4e-3;
-
-/// Latitude, longitude (degrees) and altitude (m) of a map point: the map is the tangent plane at its origin.
-pub(crate) fn geodetic(point: Vector3<f64>, origin: &GeoOrigin) -> (f64, f64, f64) {
-    let (lat, lon) = (origin.latitude_deg.to_radians(), origin.longitude_deg.to_radians());
-    let (sin_lat, cos_lat) = lat.sin_cos();
-    let (sin_lon, cos_lon) = lon.sin_cos();
-    let normal = |sin: f64| HALF_AXIS / (1.0 - ECCENTRICITY2 * sin * sin).sqrt();
-    let n = normal(sin_lat);
-    let h = origin.altitude_m;
-    let east = Vector3::new(-sin_lon, cos_lon, 0.0);
-    let north = Vector3::new(-sin_lat * cos_lon, -sin_lat * sin_lon, cos_lat);
-    let up = Vector3::new(cos_lat * cos_lon, cos_lat * sin_lon, sin_lat);
-    let centre = Vector3::new(
-        (n + h) * cos_lat * cos_lon,
-        (n + h) * cos_lat * sin_lon,
-        (n * (1.0 - ECCENTRICITY2) + h) * sin_lat,
-    );
-    let p = centre + east * point.x + north * point.y + up * point.z;
-    let flat = p.x.hypot(p.y);
-    let mut latitude = p.z.atan2(flat * (1.0 - ECCENTRICITY2));
-    for _ in 0..5 {
-        let sin = latitude.sin();
-        latitude = (p.z + ECCENTRICITY2 * normal(sin) * sin).atan2(flat);
-    }
-    let altitude = flat / latitude.cos() - normal(latitude.sin());
-    (latitude.to_degrees(), p.y.atan2(p.x).to_degrees(), altitude)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const HALF_AXIS: f64 = 6_378_137.0;
+    const ECCENTRICITY2: f64 = 6.694_379_990_141_4e-3;
+
+    /// Earth-centred coordinates of a place on or above the ellipsoid.
+    fn earth_centred(latitude_deg: f64, longitude_deg: f64, altitude_m: f64) -> Vector3<f64> {
+        let (sin_lat, cos_lat) = latitude_deg.to_radians().sin_cos();
+        let (sin_lon, cos_lon) = longitude_deg.to_radians().sin_cos();
+        let normal = HALF_AXIS / (1.0 - ECCENTRICITY2 * sin_lat * sin_lat).sqrt();
+        let flat = (normal + altitude_m) * cos_lat;
+        Vector3::new(flat * cos_lon, flat * sin_lon, (normal * (1.0 - ECCENTRICITY2) + altitude_m) * sin_lat)
+    }
+
+    /// Two kilometres around an origin the map's projection and the tangent plane are one to a few millimetres.
     #[test]
-    fn geodetic_of_the_origin_is_the_origin_and_a_degree_is_its_length() {
-        let origin = GeoOrigin { latitude_deg: 49.0, longitude_deg: 8.0, altitude_m: 110.0 };
-        let (lat, lon, alt) = geodetic(Vector3::zeros(), &origin);
-        assert!((lat - 49.0).abs() < 1e-10 && (lon - 8.0).abs() < 1e-10 && (alt - 110.0).abs() < 1e-6);
-        let (lat, lon, _) = geodetic(Vector3::new(1000.0, 1000.0, 0.0), &origin);
-        // 111.2 km and 73.2 km a degree at this latitude.
-        assert!(((lat - 49.0) * 111_210.0 - 1000.0).abs() < 1.5, "{lat}");
-        assert!(((lon - 8.0) * 73_172.0 - 1000.0).abs() < 1.5, "{lon}");
+    fn fixes_lie_where_the_tangent_plane_has_them() {
+        let silent = SensorNoise { gnss_white_m: 0.0, gnss_slow_m: 0.0, ..SensorNoise::default() };
+        let mut errors = Errors::new(silent, 1);
+        for (latitude_deg, longitude_deg) in [(48.1, 11.5), (0.0, 0.0), (-33.9, 151.2), (64.1, -21.9)] {
+            let origin = GeoOrigin { latitude_deg, longitude_deg, altitude_m: 0.0 };
+            let (sin_lat, cos_lat) = latitude_deg.to_radians().sin_cos();
+            let (sin_lon, cos_lon) = longitude_deg.to_radians().sin_cos();
+            let east = Vector3::new(-sin_lon, cos_lon, 0.0);
+            let north = Vector3::new(-sin_lat * cos_lon, -sin_lat * sin_lon, cos_lat);
+            let centre = earth_centred(latitude_deg, longitude_deg, 0.0);
+            for (x, y) in [(0.0, 0.0), (2000.0, 0.0), (0.0, -2000.0), (-1500.0, 1700.0)] {
+                let fix = errors.gnss(0.0, Vector3::new(x, y, 3.0), &origin, 0.1);
+                assert!((fix.altitude_m - 3.0).abs() < 1e-9);
+                let offset = earth_centred(fix.latitude_deg, fix.longitude_deg, 0.0) - centre;
+                let error = (offset.dot(&east) - x).hypot(offset.dot(&north) - y);
+                assert!(error < 0.01, "{error} m at {x}, {y} from {latitude_deg}, {longitude_deg}");
+            }
+        }
     }
 }

@@ -1,11 +1,17 @@
 //! `localizer`: IMU, GNSS, wheel speed and steering in, odometry in `map` and its transform out.
 //!
-//! An extended Kalman filter ([`Filter`]) over position, heading, gyro bias and wheel scale. It starts at the first fix
-//! and takes its heading from `initial_pose` or from the direction between fixes once the car moves. Height is the
-//! map's ground.
+//! An extended Kalman filter ([`Filter`]) over position, heading, speed, the biases of gyro and accelerometer, the
+//! scale of the wheels and the slow error of GNSS. It starts from `initial_pose`, or from the direction between fixes
+//! once the car moves. Without GNSS it reckons on; without IMU it turns by the steering angle, without wheels it holds
+//! the speed by accelerometer and GNSS; its status says so. Height and tilt are the map's ground.
 
 mod filter;
+mod history;
+mod mounting;
 mod node;
+mod odometry;
+mod parameters;
 
-pub use filter::Filter;
-pub use node::{Localizer, Parameters};
+pub use filter::{Filter, Motion, Noise, Turn};
+pub use node::Localizer;
+pub use parameters::Parameters;
