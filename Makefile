@@ -1,21 +1,26 @@
-.PHONY: help setup test lint bench
+.PHONY: help setup drive test lint bench
 
 # Tools that a user installs beside the system's are found too.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 export FERRODRIVE_PYTHON ?= $(CURDIR)/.ferrodrive/python/bin/python
 
 help:
+	@echo "make drive  set up all that is needed, then drive a route through town in traffic (ARGS=\"--seed 7\" for others)"
 	@echo "make test   set up all that is needed, then check formatting, lints, documentation and run every test"
 	@echo "make bench  run the benchmarks"
-	@echo "make setup  only set up"
+	@echo "make setup  only set up what driving needs"
 
 setup:
 	@tools/setup.sh drive
 
+drive: setup
+	cargo build --release --package ferrodrive
+	target/release/ferrodrive drive $(ARGS)
+
 lint:
 	cargo fmt --all --check
-	cargo clippy --workspace --lib --bins -- -D warnings
-	cargo clippy --workspace --tests --benches --examples -- -D warnings -A clippy::unwrap_used -A missing_docs
+	cargo clippy --release --workspace --lib --bins -- -D warnings
+	cargo clippy --release --workspace --tests --benches --examples -- -D warnings -A clippy::unwrap_used -A missing_docs
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 
 test:

@@ -137,6 +137,24 @@ impl Record {
         self.route_completion >= 0.999 && self.collisions == 0
     }
 
+    /// One line of a suite's table.
+    pub fn line(&self) -> String {
+        let failures = self.events.iter().filter(|event| event.kind != "goal_reached");
+        let said: Vec<String> = failures.map(|event| format!("{:.0} s: {}", event.time_s, event.message)).collect();
+        format!(
+            "seed {:>5}  {:>5.1} % of {:>4.0} m  {:>4.0} s  {:>2} collisions ({} caused)  {} red  {} stop signs  {}",
+            self.seed,
+            100.0 * self.route_completion,
+            self.route_length_m,
+            self.duration_s,
+            self.collisions,
+            self.ego_caused_collisions,
+            self.red_lights_run,
+            self.stop_signs_run,
+            said.join("; ")
+        )
+    }
+
     /// The summary for the console.
     pub fn table(&self) -> String {
         let optional = |value: Option<f64>, unit: &str| value.map_or("none".into(), |v| format!("{v:.2} {unit}"));

@@ -1,5 +1,7 @@
 //! Many runs together.
 
+use std::fmt::Write;
+
 use serde::Serialize;
 
 use crate::Record;
@@ -65,5 +67,27 @@ impl Suite {
             min_real_time_factor: if slowest.is_finite() { slowest } else { 0.0 },
         };
         Self { runs, summary }
+    }
+
+    /// All runs and their sum, for the console.
+    pub fn table(&self) -> String {
+        let mut out: String = self.runs.iter().map(|run| run.line().trim_end().to_owned() + "\n").collect();
+        let s = &self.summary;
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            out,
+            "{} drives, {:.1} km: {:.1} % completed with no collision that the car caused; {} collisions ({} caused), {} red \
+             lights and {} stop signs run; mean speed {:.1} m/s, slowest at {:.2} times real time",
+            s.runs,
+            s.distance_km,
+            100.0 * s.completion_rate,
+            s.collisions,
+            s.ego_caused_collisions,
+            s.red_lights_run,
+            s.stop_signs_run,
+            s.mean_speed_mps,
+            s.min_real_time_factor
+        );
+        out
     }
 }

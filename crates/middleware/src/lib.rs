@@ -10,6 +10,7 @@ mod diagnostics;
 mod graph;
 mod latency;
 mod lockstep;
+mod trace;
 
 pub use diagnostics::DIAGNOSTICS_TOPIC;
 pub use graph::{Graph, GraphError, Member, Tap, Topic};

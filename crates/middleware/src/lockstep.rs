@@ -9,11 +9,12 @@ use node::{Event, EventKind, Outputs, Shared, Status, Time};
 use crate::diagnostics::{self, HEARTBEAT};
 use crate::graph::{Graph, GraphError, Member, Tap};
 use crate::latency::Latency;
+use crate::trace::{Provenance, Trace};
 
 /// Something that falls due.
 enum Due {
     /// A message reaches its topic.
-    Message { topic: usize, message: Shared },
+    Message { topic: usize, message: Shared, provenance: Option<Provenance> },
     /// A node's timer.
     Timer { member: usize, timer: usize },
     /// Time for a node to say that it lives.
@@ -57,6 +58,7 @@ pub struct Lockstep {
     sequence: u64,
     now: Time,
     outputs: Outputs,
+    trace: Trace,
 }
 
 impl Lockstep {
@@ -77,6 +79,7 @@ impl Lockstep {
             sequence: 0,
             now: Time(0),
             outputs: Outputs::default(),
+            trace: Trace::default(),
         };
         for member in 0..count {
             for timer in 0..driver.members[member].ports.timers().len() {
@@ -98,6 +101,17 @@ impl Lockstep {
         self.members.iter().zip(&self.latencies).map(|(m, l)| (m.name.clone(), l.clone())).collect()
     }
 
+    /// Measures from now on the wall time that nodes take for one message of `path[0]` on its way along the topics of
+    /// `path` to the first message of the last topic that rests on it. A topic that the graph lacks ends the path.
+    pub fn trace(&mut self, path: &[&str]) {
+        self.trace = Trace::new(&self.members, &self.topics, path);
+    }
+
+    /// What [`Lockstep::trace`] measured.
+    pub fn traced(&self) -> &Latency {
+        &self.trace.latency
+    }
+
     /// The statuses that the nodes reported last.
     pub fn statuses(&self) -> impl Iterator<Item = (&str, &Status)> {
         self.members.iter().map(|m| m.name.as_str()).zip(&self.statuses)
@@ -112,11 +126,14 @@ impl Lockstep {
             }
             self.now = next.time;
             match next.due {
-                Due::Message { topic, message } => self.deliver(topic, &message, tap)?,
+                Due::Message { topic, message, provenance } => {
+                    self.trace.arrive(topic, provenance);
+                    self.deliver(topic, &message, provenance, tap)?;
+                }
                 Due::Timer { member, timer } => {
                     let period = self.members[member].ports.timers()[timer].period;
                     self.schedule(self.now + period, Due::Timer { member, timer });
-                    self.handle(member, EventKind::Timer(timer));
+                    self.handle(member, EventKind::Timer(timer), None);
                 }
                 Due::Heartbeat { member } => {
                     self.schedule(self.now + HEARTBEAT, Due::Heartbeat { member });
@@ -133,20 +150,28 @@ impl Lockstep {
         self.queue.push(Reverse(Scheduled { time, sequence: self.sequence, due }));
     }
 
-    fn deliver(&mut self, topic: usize, message: &Shared, tap: &mut dyn Tap) -> ControlFlow<()> {
+    fn deliver(
+        &mut self,
+        topic: usize,
+        message: &Shared,
+        provenance: Option<Provenance>,
+        tap: &mut dyn Tap,
+    ) -> ControlFlow<()> {
         let flow = tap.on_message(self.now, &self.topics[topic], message);
         for reader in 0..self.topics[topic].readers.len() {
             let (member, input) = self.topics[topic].readers[reader];
-            self.handle(member, EventKind::Message(input, Arc::clone(message)));
+            let known = provenance.map(|provenance| (topic, provenance));
+            self.handle(member, EventKind::Message(input, Arc::clone(message)), known);
         }
         flow
     }
 
-    fn handle(&mut self, member: usize, kind: EventKind) {
+    fn handle(&mut self, member: usize, kind: EventKind, from: Option<(usize, Provenance)>) {
         let event = Event { now: self.now, kind };
         let started = Instant::now();
         self.members[member].node.on_event(&event, &mut self.outputs);
         let took = started.elapsed();
+        self.trace.handled(member, from, took);
         let published = self.outputs.take_published();
         if !published.is_empty() {
             self.latencies[member].record(took);
@@ -154,7 +179,8 @@ impl Lockstep {
         let due = self.now + self.members[member].simulated_latency;
         for out in published {
             let topic = self.members[member].outputs[out.output];
-            self.schedule(due, Due::Message { topic, message: out.message });
+            let provenance = self.trace.of_output(member, topic, from.is_none(), took);
+            self.schedule(due, Due::Message { topic, message: out.message, provenance });
         }
         if let Some(status) = self.outputs.take_status() {
             let news = diagnostics::is_news(&self.statuses[member], &status);
@@ -169,6 +195,6 @@ impl Lockstep {
     fn tell_status(&mut self, member: usize) {
         let message = diagnostics::message(self.now, &self.members[member].name, &self.statuses[member]);
         let due = self.now + Duration::ZERO;
-        self.schedule(due, Due::Message { topic: self.diagnostics, message: Arc::new(message) });
+        self.schedule(due, Due::Message { topic: self.diagnostics, message: Arc::new(message), provenance: None });
     }
 }

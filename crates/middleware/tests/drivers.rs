@@ -172,3 +172,13 @@ fn wrong_graphs_are_refused_with_names() {
     let error = graph.add("c", node, ports, &remap(&[]), Duration::ZERO).unwrap_err().to_string();
     assert!(error.contains("/numbers") && error.contains("std_msgs/msg/Int64"), "{error}");
 }
+
+#[test]
+fn lockstep_traces_the_wall_time_of_one_message_through_its_nodes() {
+    let mut driver = Lockstep::new(graph(Duration::from_millis(3), Duration::from_millis(2))).unwrap();
+    driver.trace(&["/numbers", "/relayed"]);
+    let _ = driver.run(Time(200_000_000), &mut ());
+    let traced = driver.traced();
+    assert!((18..=20).contains(&traced.count()), "one a number: {}", traced.count());
+    assert!(traced.summary().p50 >= 2.0, "the relay worked 2 ms on each: {:?}", traced.summary());
+}

@@ -73,6 +73,12 @@ impl Parameters {
         Ok(Self { values, origin: path.display().to_string() })
     }
 
+    /// Adds those of another file; where both have a key, the other's value counts.
+    pub fn merge(&mut self, other: Self) {
+        self.values.extend(other.values);
+        self.origin = if self.origin.is_empty() { other.origin } else { format!("{}, {}", self.origin, other.origin) };
+    }
+
     /// Sets one parameter from text, read as YAML (`3` is a number, `true` a flag, else a string).
     pub fn set(&mut self, key: &str, value: &str) {
         let parsed = serde_saphyr::from_str(value).unwrap_or_else(|_| Value::String(value.into()));

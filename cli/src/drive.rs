@@ -1,0 +1,208 @@
+//! `ferrodrive drive`: one drive in the simulator, recorded, measured and reported.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use bag::{Recorder, Sink};
+use evaluation::{Evaluation, Latency, ModelUse, Record, RunFacts};
+use middleware::{LatencySummary, Lockstep, composed};
+use node::Time;
+
+use crate::observer::{Observer, SENSOR_TO_CONTROL};
+use crate::progress::Progress;
+use crate::stack::Stack;
+
+/// No drive lasts longer, s.
+const LONGEST_S: f64 = 7200.0;
+
+/// Which clock a drive runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClockKind {
+    /// Simulated time, one deterministic order, as fast as the machine can.
+    Lockstep,
+    /// The wall clock, every node a task of its own.
+    Realtime,
+}
+
+/// What to drive and what to leave behind.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// OpenDRIVE file; `None` for the town that is shipped.
+    pub map: Option<PathBuf>,
+    /// `drive`, `smoke`, or a scenario file (TOML).
+    pub scenario: String,
+    /// Fixes scenario, traffic and noise; `None` for what the simulator's parameter file says.
+    pub seed: Option<u64>,
+    /// Launch file; `None` for `launch/drive.launch.xml`.
+    pub launch: Option<PathBuf>,
+    /// Arguments of the launch file.
+    pub arguments: BTreeMap<String, String>,
+    /// The clock.
+    pub clock: ClockKind,
+    /// Whether `drive.mcap` is written.
+    pub record: bool,
+    /// Folder for what is left behind, made if it is not there; `None` for a new one below `runs/`.
+    pub out: Option<PathBuf>,
+    /// No progress line.
+    pub quiet: bool,
+}
+
+/// Drives, writes `drive.mcap`, `report.html`, `drive.svg` and `metrics.json`; gives the metrics and the folder.
+///
+/// # Errors
+/// What could not be loaded, started or written.
+pub fn drive(share: &Path, options: &Options) -> anyhow::Result<(Record, PathBuf)> {
+    let stack = load(share, options)?;
+    let seed = match options.seed {
+        Some(seed) => seed,
+        None => shipped_seed(share)?,
+    };
+    let graph = stack.graph()?;
+    let out = options.out.clone().map_or_else(new_run_folder, Ok)?;
+    fs::create_dir_all(&out).with_context(|| format!("cannot make the folder {}", out.display()))?;
+    if !options.quiet {
+        announce(&stack, options.clock, &out);
+    }
+    let recorder = options.record.then(|| Recorder::create(&out.join("drive.mcap"))).transpose()?;
+    let evaluation = Evaluation::new(Some(stack.map.clone()), stack.vehicle);
+    let progress = (!options.quiet).then(|| Progress::new(stack.vehicle));
+    let mut observer = Observer::new(Sink::new(recorder), evaluation, progress);
+
+    let began = Instant::now();
+    let (latencies, sensor_to_control) = match options.clock {
+        ClockKind::Lockstep => {
+            let mut driver = Lockstep::new(graph)?;
+            driver.trace(&SENSOR_TO_CONTROL);
+            // Whether the tap ended it is read off the observer.
+            let _ = driver.run(Time::from_seconds(LONGEST_S), &mut observer);
+            (driver.latencies(), driver.traced().summary())
+        }
+        ClockKind::Realtime => {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            let limit = Duration::from_secs_f64(LONGEST_S);
+            let (report, tap) = runtime.block_on(composed::run(graph, observer, limit))?;
+            for (node, dropped) in report.dropped.iter().filter(|(_, dropped)| **dropped > 0) {
+                tracing::info!("{node}: {dropped} messages gave way to newer ones");
+            }
+            observer = tap;
+            (report.latencies, observer.sensor_to_control.summary())
+        }
+    };
+    let wall_time_s = began.elapsed().as_secs_f64();
+    let mut facts = RunFacts {
+        seed,
+        scenario: options.scenario.clone(),
+        map: stack.map.name.clone(),
+        wall_time_s,
+        latencies: latencies.iter().map(|(node, latency)| (node.clone(), milliseconds(latency.summary()))).collect(),
+        sensor_to_control: milliseconds(sensor_to_control),
+        models: models(),
+        peak_memory_mb: peak_memory_mb(),
+        digest: String::new(),
+    };
+    let evaluation = std::mem::replace(&mut observer.evaluation, Evaluation::new(None, stack.vehicle));
+    facts.digest = observer.finish()?;
+    let record = evaluation.finish(facts);
+    evaluation.write_report(&record, &out.join("report.html"))?;
+    write_json(&record, &out.join("metrics.json"))?;
+    fs::write(out.join("drive.svg"), evaluation.picture())?;
+    Ok((record, out))
+}
+
+/// Writes metrics as JSON.
+///
+/// # Errors
+/// Where the file cannot be written.
+pub fn write_json(value: &impl serde::Serialize, path: &Path) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(value)? + "\n";
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// A new folder `runs/<UTC time>` and `runs/latest` that leads to it.
+///
+/// # Errors
+/// Where they cannot be made.
+pub fn new_run_folder() -> anyhow::Result<PathBuf> {
+    let time = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string().replace(':', "-");
+    let runs = PathBuf::from("runs");
+    let folder = (0..100)
+        .map(|n| runs.join(if n == 0 { time.clone() } else { format!("{time}-{n}") }))
+        .find(|folder| !folder.exists())
+        .context("runs/ has a hundred folders of this second")?;
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let latest = runs.join("latest");
+    // It may not be there yet.
+    let _ = fs::remove_file(&latest);
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(folder.file_name().unwrap_or_default(), &latest)
+        .with_context(|| format!("cannot make the link {}", latest.display()))?;
+    Ok(folder)
+}
+
+/// The stack of a drive, its simulator set as the options say.
+///
+/// # Errors
+/// What is wrong with launch file, map, scenario or vehicle.
+pub fn load(share: &Path, options: &Options) -> anyhow::Result<Stack> {
+    let launch = options.launch.clone().unwrap_or_else(|| share.join("launch/drive.launch.xml"));
+    let map = options.map.clone().unwrap_or_else(|| share.join("maps/town.xodr"));
+    let mut stack = Stack::load(share, &launch, &options.arguments, &map)?;
+    if !stack.nodes.iter().any(|node| node.executable == "simulator") {
+        bail!("launch file {}: expected a simulator among its nodes, got none", launch.display());
+    }
+    match options.scenario.as_str() {
+        suite @ ("drive" | "smoke") => stack.set("simulator", "suite", suite),
+        file => {
+            let path = fs::canonicalize(file)
+                .with_context(|| format!("scenario `{file}`: expected drive, smoke or a scenario file (TOML)"))?;
+            stack.set("simulator", "scenario", &path.display().to_string());
+        }
+    }
+    if let Some(seed) = options.seed {
+        stack.set("simulator", "seed", &seed.to_string());
+    }
+    Ok(stack)
+}
+
+fn shipped_seed(share: &Path) -> anyhow::Result<u64> {
+    #[derive(serde::Deserialize)]
+    struct Seed {
+        seed: u64,
+    }
+    let file = share.join("params/simulator.param.yaml");
+    Ok(node::Parameters::from_file(&file, "simulator")?.parse::<Seed>("simulator")?.seed)
+}
+
+fn announce(stack: &Stack, clock: ClockKind, out: &Path) {
+    let clock = match clock {
+        ClockKind::Lockstep => "simulated time, in lockstep",
+        ClockKind::Realtime => "the wall clock",
+    };
+    eprintln!("driving on map {} by {clock}, {} nodes", stack.map.name, stack.nodes.len());
+    for model in models() {
+        eprintln!("model {} ({}) runs on {}", model.name, model.precision, model.execution_provider);
+    }
+    eprintln!("results go into {}", out.display());
+}
+
+fn models() -> Vec<ModelUse> {
+    Vec::new()
+}
+
+fn milliseconds(summary: LatencySummary) -> Latency {
+    Latency { p50: summary.p50, p99: summary.p99, max: summary.max }
+}
+
+/// Largest resident memory of this process so far, MB; 0 where the system does not tell.
+fn peak_memory_mb() -> f64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kilobytes = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .and_then(|rest| rest.split_whitespace().next())
+        .and_then(|number| number.parse::<f64>().ok());
+    kilobytes.unwrap_or(0.0) / 1024.0
+}

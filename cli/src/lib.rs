@@ -1,0 +1,9 @@
+//! The `ferrodrive` command as a library: launch files, the stack made from them, drives and their evaluation.
+
+pub mod drive;
+pub mod evaluate;
+pub mod installation;
+pub mod launch;
+mod observer;
+mod progress;
+pub mod stack;

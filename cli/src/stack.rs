@@ -1,0 +1,147 @@
+//! Nodes from a launch file, put together as one graph.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use middleware::Graph;
+use node::{Context, Definition, Node, NodeError, Parameters, Ports};
+use road_map::LaneGraph;
+use serde::Deserialize;
+use vehicle::Vehicle;
+
+use crate::launch::{self, LaunchedNode};
+
+/// What a graph is made of.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    /// Folder of launch, parameter, model and map files.
+    pub share: PathBuf,
+    /// The map, shared by all nodes.
+    pub map: Arc<LaneGraph>,
+    /// The car.
+    pub vehicle: Vehicle,
+    /// The nodes.
+    pub nodes: Vec<LaunchedNode>,
+    onnxruntime: Option<PathBuf>,
+}
+
+/// `params/lockstep.param.yaml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LockstepParameters {
+    simulated_latency_s: BTreeMap<String, f64>,
+}
+
+/// Makes a node of one kind from its parameters.
+type Factory = fn(&Parameters, &str, &mut Ports, &Context) -> anyhow::Result<Box<dyn Node>>;
+
+/// Every kind of node there is.
+const KINDS: [(&str, Factory); 8] = [
+    kind::<simulator::Simulator>(),
+    kind::<localizer::Localizer>(),
+    kind::<object_tracker::ObjectTracker>(),
+    kind::<trajectory_predictor::TrajectoryPredictor>(),
+    kind::<route_planner::RoutePlanner>(),
+    kind::<motion_planner::MotionPlanner>(),
+    kind::<trajectory_follower::TrajectoryFollower>(),
+    kind::<safety_supervisor::SafetySupervisor>(),
+];
+
+const fn kind<N: Definition>() -> (&'static str, Factory) {
+    (N::NAME, |parameters, name, ports, context| Ok(Box::new(N::new(parameters.parse(name)?, ports, context)?)))
+}
+
+impl Stack {
+    /// Reads launch file, map and vehicle. `share` as [`crate::installation::share`] finds it.
+    ///
+    /// # Errors
+    /// What is wrong with which file, and what was expected.
+    pub fn load(share: &Path, launch: &Path, arguments: &BTreeMap<String, String>, map: &Path) -> anyhow::Result<Self> {
+        let nodes = launch::read(launch, share, arguments)?;
+        let file = share.join("params/vehicle_info.param.yaml");
+        let vehicle: Vehicle = Parameters::from_file(&file, "vehicle_info")?.parse("vehicle_info")?;
+        check_vehicle(&vehicle).with_context(|| file.display().to_string())?;
+        let map = Arc::new(LaneGraph::from_opendrive_file(map)?);
+        Ok(Self { share: share.into(), map, vehicle, nodes, onnxruntime: crate::installation::onnxruntime(share) })
+    }
+
+    /// Sets a parameter of every node of this kind.
+    pub fn set(&mut self, executable: &str, name: &str, value: &str) {
+        for node in self.nodes.iter_mut().filter(|node| node.executable == executable) {
+            node.parameters.push((name.into(), value.into()));
+        }
+    }
+
+    /// The graph, every node made: models loaded and warmed up, parameters checked.
+    ///
+    /// # Errors
+    /// Which node cannot be made, and why.
+    pub fn graph(&self) -> anyhow::Result<Graph> {
+        let context = Context {
+            vehicle: self.vehicle,
+            map: Some(Arc::clone(&self.map)),
+            share: self.share.clone(),
+            onnxruntime: self.onnxruntime.clone(),
+        };
+        let latencies = self.simulated_latencies()?;
+        let mut graph = Graph::default();
+        for launched in &self.nodes {
+            let (node, ports) =
+                make(launched, &context).with_context(|| format!("node {} cannot be started", launched.name))?;
+            let latency = latencies.get(&launched.executable).copied().unwrap_or_default();
+            graph.add(&launched.name, node, ports, &launched.remaps, latency)?;
+        }
+        Ok(graph)
+    }
+
+    fn simulated_latencies(&self) -> anyhow::Result<BTreeMap<String, Duration>> {
+        let file = self.share.join("params/lockstep.param.yaml");
+        let parameters: LockstepParameters = Parameters::from_file(&file, "lockstep")?.parse("lockstep")?;
+        let read = |(name, seconds): (String, f64)| {
+            NodeError::check_range(&format!("simulated_latency_s.{name}"), seconds, 0.0..=1.0)?;
+            Ok((name, Duration::from_secs_f64(seconds)))
+        };
+        parameters.simulated_latency_s.into_iter().map(read).collect()
+    }
+}
+
+fn make(launched: &LaunchedNode, context: &Context) -> anyhow::Result<(Box<dyn Node>, Ports)> {
+    let (_, factory) = KINDS.iter().find(|(name, _)| *name == launched.executable).with_context(|| {
+        let known: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+        format!("there is no node `{}`; there are: {}", launched.executable, known.join(", "))
+    })?;
+    let mut parameters = Parameters::default();
+    for file in &launched.parameter_files {
+        parameters.merge(Parameters::from_file(file, &launched.executable)?);
+    }
+    for (name, value) in &launched.parameters {
+        parameters.set(name, value);
+    }
+    let mut ports = Ports::default();
+    let node = factory(&parameters, &launched.name, &mut ports, context)?;
+    Ok((node, ports))
+}
+
+/// The ranges that `params/vehicle_info.param.yaml` names.
+fn check_vehicle(v: &Vehicle) -> Result<(), NodeError> {
+    let ranges = [
+        ("wheelbase_m", v.wheelbase_m, 1.0..=8.0),
+        ("rear_overhang_m", v.rear_overhang_m, 0.0..=4.0),
+        ("front_overhang_m", v.front_overhang_m, 0.0..=4.0),
+        ("width_m", v.width_m, 1.0..=3.0),
+        ("height_m", v.height_m, 1.0..=4.0),
+        ("max_steering_rad", v.max_steering_rad, 0.1..=1.2),
+        ("max_steering_rate_radps", v.max_steering_rate_radps, 0.05..=5.0),
+        ("max_acceleration_mps2", v.max_acceleration_mps2, 0.5..=10.0),
+        ("max_deceleration_mps2", v.max_deceleration_mps2, 1.0..=12.0),
+        ("max_jerk_mps3", v.max_jerk_mps3, 1.0..=100.0),
+        ("actuator_delay_s", v.actuator_delay_s, 0.0..=0.5),
+        ("steering_time_constant_s", v.steering_time_constant_s, 0.01..=2.0),
+        ("acceleration_time_constant_s", v.acceleration_time_constant_s, 0.01..=2.0),
+        ("max_speed_mps", v.max_speed_mps, 1.0..=100.0),
+    ];
+    ranges.into_iter().try_for_each(|(name, value, range)| NodeError::check_range(name, value, range))
+}

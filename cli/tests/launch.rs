@@ -1,0 +1,89 @@
+//! Launch files in ROS 2's XML.
+#![allow(missing_docs)]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use ferrodrive::launch::{LaunchError, LaunchedNode, read};
+
+fn folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("ferrodrive_launch_{}_{name}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn read_text(name: &str, text: &str, arguments: &[(&str, &str)]) -> Result<Vec<LaunchedNode>, LaunchError> {
+    let folder = folder(name);
+    let file = folder.join("a.launch.xml");
+    std::fs::write(&file, text).unwrap();
+    let arguments: BTreeMap<String, String> = arguments.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+    read(&file, Path::new("/share"), &arguments)
+}
+
+#[test]
+fn arguments_groups_conditions_and_substitutions_are_resolved() {
+    let text = r#"<launch>
+        <arg name="side" default="left"/>
+        <arg name="second" default="false"/>
+        <group>
+          <push-ros-namespace namespace="$(var side)"/>
+          <set_remap from="~/input/pointcloud" to="/lidar/$(var side)"/>
+          <node pkg="ferrodrive" exec="lidar_detector">
+            <param from="$(find-pkg-share ferrodrive)/params/lidar_detector.param.yaml"/>
+            <param name="least_score" value="0.5"/>
+            <remap from="~/output/objects" to="/objects"/>
+          </node>
+        </group>
+        <node pkg="ferrodrive" exec="lidar_detector" name="other" if="$(var second)"/>
+        <node pkg="ferrodrive" exec="localizer" unless="$(var second)"/>
+    </launch>"#;
+    let nodes = read_text("all", text, &[("side", "right")]).unwrap();
+    assert_eq!(nodes.iter().map(|n| n.name.as_str()).collect::<Vec<_>>(), ["right/lidar_detector", "localizer"]);
+    let first = &nodes[0];
+    assert_eq!(first.parameter_files, [PathBuf::from("/share/params/lidar_detector.param.yaml")]);
+    assert_eq!(first.parameters, [("least_score".to_owned(), "0.5".to_owned())]);
+    assert_eq!(first.remaps["~/input/pointcloud"], "/lidar/right");
+    assert_eq!(first.remaps["~/output/objects"], "/objects");
+    assert!(nodes[1].remaps.is_empty(), "a group's remaps end with it");
+    let nodes = read_text("all", text, &[("second", "true")]).unwrap();
+    assert_eq!(nodes.iter().map(|n| n.name.as_str()).collect::<Vec<_>>(), ["left/lidar_detector", "other"]);
+}
+
+#[test]
+fn included_files_get_their_arguments() {
+    let folder = folder("include");
+    std::fs::write(
+        folder.join("inner.xml"),
+        r#"<launch><arg name="topic"/><node pkg="ferrodrive" exec="localizer"><remap from="~/input/imu" to="$(var topic)"/></node></launch>"#,
+    )
+    .unwrap();
+    let text = r#"<launch><include file="$(dirname)/inner.xml"><arg name="topic" value="/imu"/></include></launch>"#;
+    let nodes = read_text("include", text, &[]).unwrap();
+    assert_eq!(nodes[0].remaps["~/input/imu"], "/imu");
+}
+
+#[test]
+fn what_is_wrong_is_said_with_file_and_line() {
+    for (name, text, expected) in [
+        ("tag", "<launch>\n<executable cmd='x'/>\n</launch>", "line 2: expected arg, let"),
+        ("var", "<launch>\n\n<node pkg='ferrodrive' exec='$(var x)'/></launch>", "line 3: no argument `x` is declared"),
+        ("pkg", "<launch><node pkg='nav2' exec='x'/></launch>", "expected ferrodrive, got `nav2`"),
+        ("exec", "<launch><node pkg='ferrodrive'/></launch>", "<node> needs the attribute `exec`"),
+        ("if", "<launch><group if='maybe'/></launch>", "expected true or false, got `maybe`"),
+        ("subst", "<launch><let name='a' value='$(command rm)'/></launch>", "expected var, env, dirname"),
+        ("open", "<launch><let name='a' value='$(var'/></launch>", "`$(` without `)`"),
+        ("xml", "<launch>", "no XML"),
+        ("default", "<launch><arg name='a'/></launch>", "give the argument `a:=…`"),
+    ] {
+        let error = read_text(name, text, &[]).unwrap_err().to_string();
+        assert!(error.contains(expected), "{name}: {error}");
+    }
+    let error = read_text("unknown", "<launch><arg name='a' default='1'/></launch>", &[("b", "2")]).unwrap_err();
+    assert!(error.to_string().contains("no argument `b`; it has: a"), "{error}");
+}
+
+#[test]
+fn files_that_include_themselves_are_refused() {
+    let error = read_text("self", r#"<launch><include file="$(dirname)/a.launch.xml"/></launch>"#, &[]).unwrap_err();
+    assert!(error.to_string().contains("16 deep"), "{error}");
+}

@@ -1,0 +1,106 @@
+//! The shipped stack, from raw sensors to steering and brakes.
+#![allow(missing_docs)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use ferrodrive::drive::{ClockKind, Options, drive};
+use system_tests::{share, stack, town01};
+
+fn options(name: &str, scenario: &str, seed: u64) -> Options {
+    let out = std::env::temp_dir().join(format!("ferrodrive_drive_{}_{name}", std::process::id()));
+    Options {
+        map: None,
+        scenario: scenario.into(),
+        seed: Some(seed),
+        launch: None,
+        arguments: BTreeMap::new(),
+        clock: ClockKind::Lockstep,
+        record: false,
+        out: Some(out),
+        quiet: true,
+    }
+}
+
+#[test]
+fn completes_a_route_through_the_shipped_town_without_collision() {
+    let (record, out) = drive(&share(), &options("town", "smoke", 2000)).unwrap();
+    assert!(record.succeeded(), "{}\n{:?}\n{:?}", record.table(), record.events, record.emergency_stops);
+    assert_eq!((record.red_lights_run, record.stop_signs_run), (0, 0), "{}", record.table());
+    assert!(record.road_users >= 20, "{} other road users", record.road_users);
+    let report = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(report.contains("sensor_to_control") && !report.contains("src=\"http"));
+    let metrics: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(out.join("metrics.json")).unwrap()).unwrap();
+    for key in ["seed", "scenario", "route_completion", "min_time_to_collision_s", "peak_memory_mb", "digest"] {
+        assert!(metrics.get(key).is_some(), "metrics.json lacks {key}");
+    }
+    let models: BTreeSet<&str> =
+        metrics["models"].as_array().unwrap().iter().filter_map(|m| m["name"].as_str()).collect();
+    assert_eq!(models, BTreeSet::from(["lidar_detector", "trajectory_predictor"]));
+    assert!(metrics["latency_ms"]["sensor_to_control"]["p50"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn completes_a_route_on_a_map_of_the_users_own() {
+    let Some(map) = town01() else { return };
+    let options = Options { map: Some(map), ..options("town01", "smoke", 2001) };
+    let (record, _) = drive(&share(), &options).unwrap();
+    assert!(record.succeeded(), "{}\n{:?}\n{:?}", record.table(), record.events, record.emergency_stops);
+}
+
+#[test]
+fn two_runs_of_one_seed_publish_the_same_bytes_and_another_seed_others() {
+    let scenario = |seed: u64| -> PathBuf {
+        let stack = stack();
+        let scenario = system_tests::scenario(&stack, seed, 12.0, Vec::new());
+        let file = std::env::temp_dir().join(format!("ferrodrive_digest_{}_{seed}.toml", std::process::id()));
+        std::fs::write(&file, toml::to_string(&scenario).unwrap()).unwrap();
+        file
+    };
+    let digest = |seed: u64, name: &str| {
+        let file = scenario(seed);
+        let (record, _) = drive(&share(), &options(name, file.to_str().unwrap(), seed)).unwrap();
+        assert_eq!(record.digest.len(), 64);
+        record.digest
+    };
+    let first = digest(2002, "digest_a");
+    assert_eq!(first, digest(2002, "digest_b"));
+    assert_ne!(first, digest(2003, "digest_c"));
+}
+
+#[test]
+fn no_node_of_the_stack_reads_ground_truth() {
+    let graph = stack().graph().unwrap();
+    let truth: BTreeSet<&str> = graph
+        .publications()
+        .filter(|(node, _)| *node == "simulator")
+        .flat_map(|(_, topics)| topics)
+        .filter(|topic| topic.starts_with("/simulation/ground_truth/"))
+        .collect();
+    assert_eq!(truth.len(), 4, "the simulator's true odometry, objects, events and score");
+    // All that the stack may hear from the world: sensors, the vehicle's reports, signals by radio, and its operator.
+    let allowed = [
+        "/sensing/lidar/top/pointcloud",
+        "/sensing/imu/imu_data",
+        "/sensing/gnss/nav_sat_fix",
+        "/vehicle/status/velocity_status",
+        "/vehicle/status/steering_status",
+        "/v2i/traffic_signals",
+        "/tf_static",
+        "/planning/mission_planning/goal",
+        "/initialpose3d",
+        "/clock",
+    ];
+    let from_world: BTreeSet<&str> =
+        graph.publications().filter(|(node, _)| *node == "simulator").flat_map(|(_, topics)| topics).collect();
+    let mut nodes = 0;
+    for (node, topics) in graph.subscriptions().filter(|(node, _)| *node != "simulator") {
+        nodes += 1;
+        for topic in topics {
+            assert!(!topic.contains("ground_truth"), "{node} reads {topic}");
+            assert!(!from_world.contains(topic) || allowed.contains(&topic), "{node} reads {topic} of the simulator");
+        }
+    }
+    assert_eq!(nodes, 8);
+}
