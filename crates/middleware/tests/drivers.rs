@@ -176,7 +176,7 @@ fn wrong_graphs_are_refused_with_names() {
 #[test]
 fn lockstep_traces_the_wall_time_of_one_message_through_its_nodes() {
     let mut driver = Lockstep::new(graph(Duration::from_millis(3), Duration::from_millis(2))).unwrap();
-    driver.trace(&["/numbers", "/relayed"]);
+    driver.trace(&["/numbers", "/relay/output/number"]);
     let _ = driver.run(Time(200_000_000), &mut ());
     let traced = driver.traced();
     assert!((18..=20).contains(&traced.count()), "one a number: {}", traced.count());
