@@ -94,7 +94,7 @@ impl Layout {
                 let kind = if side || end { NodeKind::TJunction } else { kinds[column - 1][row - 1] };
                 let radius = match kind {
                     NodeKind::Signalised => 24.0,
-                    NodeKind::Roundabout => 34.0,
+                    NodeKind::Roundabout => 28.0,
                     _ => 16.0,
                 };
                 index[column][row] = nodes.len();

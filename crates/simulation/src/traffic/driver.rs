@@ -61,6 +61,8 @@ pub(crate) struct Driver {
     pub arrived_s: Option<f64>,
     /// Junction lanes it may enter.
     pub granted: Vec<usize>,
+    /// The junction lane that it may roll into to wait there.
+    pub waits_inside: Option<usize>,
     /// The stop sign it has stopped at: lane and arc length.
     pub stopped_at: Option<(usize, f64)>,
     /// No lane change before this time.
@@ -85,6 +87,7 @@ impl Driver {
             waiting_s: 0.0,
             arrived_s: None,
             granted: Vec::new(),
+            waits_inside: None,
             stopped_at: None,
             settled_until_s: 0.0,
             random,
@@ -103,6 +106,7 @@ impl Driver {
         self.behind = network.lanes[lane].predecessors.iter().take(1).copied().collect();
         self.ahead.clear();
         self.granted.clear();
+        self.waits_inside = None;
         self.plan(network);
         self.pose(network, 0.0);
     }
@@ -227,6 +231,7 @@ impl Driver {
         self.behind = network.lanes[to].predecessors.iter().take(1).copied().collect();
         self.ahead.clear();
         self.granted.clear();
+        self.waits_inside = None;
         self.plan(network);
         self.settled_until_s = now_s + 6.0;
     }

@@ -19,6 +19,7 @@ use crate::scenario::TrafficConfig;
 use crate::signals::{SignalColor, Signals};
 use driver::Driver;
 use occupancy::{EGO, EgoView, Occupancy, Occupant};
+use right_of_way::Passage;
 use walker::{Surroundings, Walker, Walkway};
 
 /// Steps of the world between two decisions of drivers.
@@ -48,6 +49,8 @@ struct View<'a> {
     approach: Vec<Vec<(usize, f64)>>,
     /// Junction lanes that each driver holds.
     granted: Vec<Vec<usize>>,
+    /// The junction lane in which each driver waits for a gap.
+    waits_inside: Vec<Option<usize>>,
     /// Whether a red light holds each driver.
     stopped_by_signal: Vec<bool>,
 }
@@ -158,6 +161,35 @@ impl Traffic {
         nearest
     }
 
+    /// Who is ahead on a lane that joins the driver's own, as if it drove on that: gap and speed.
+    fn joining_leader(&self, index: usize, path: &[(usize, f64)], view: &View<'_>) -> Option<(f64, f64)> {
+        let mut nearest: Option<(f64, f64)> = None;
+        // Only who is about to enter the lane, or on it, looks at the others' places.
+        for &(lane, start) in path.iter().filter(|(_, start)| *start < 3.0) {
+            let net = &self.network.lanes[lane];
+            let to_joint = start + net.length;
+            for (other, conflict) in net.conflicts.iter().filter(|(other, _)| self.joins(lane, *other)) {
+                let length = self.network.lanes[*other].length;
+                let mut consider = |distance: f64, body: f64, speed: f64| {
+                    let theirs = distance + length;
+                    let ahead = theirs < to_joint - 0.01;
+                    let touches = -distance > conflict.other_from_s - 0.5 && theirs > -body;
+                    let gap = to_joint - theirs - body;
+                    if ahead && touches && nearest.is_none_or(|(least, _)| gap < least) {
+                        nearest = Some((gap.max(0.3), speed));
+                    }
+                };
+                for &(rival, distance) in view.approach[*other].iter().filter(|(rival, _)| *rival != index) {
+                    consider(distance, self.drivers[rival].actor.length, self.drivers[rival].speed);
+                }
+                if let Some(&distance) = self.ego.reach.get(other) {
+                    consider(distance, self.ego.length, self.ego.speed);
+                }
+            }
+        }
+        nearest
+    }
+
     /// Where in its lane the driver wants to be: at its side, or aside of what stands or cycles ahead.
     fn aside(&self, driver: &Driver, path: &[(usize, f64)]) -> f64 {
         let net = &self.network.lanes[driver.lane];
@@ -203,6 +235,7 @@ impl Traffic {
             signals,
             approach: vec![Vec::new(); network.lanes.len()],
             granted: self.drivers.iter().map(|d| d.granted.clone()).collect(),
+            waits_inside: self.drivers.iter().map(|d| d.waits_inside).collect(),
             stopped_by_signal: vec![false; self.drivers.len()],
         };
         for (index, path) in paths.iter().enumerate() {
@@ -226,7 +259,10 @@ impl Traffic {
             if let Some((gap, speed)) = leader {
                 acceleration = acceleration.min(driver.follow(driver.habits.top_speed.min(15.0), gap, speed));
             }
-            let (stop, granted) = self.must_stop(index, &path, leader, &view);
+            let Passage { stop, granted, waits_inside } = self.must_stop(index, &path, leader, &view);
+            if let Some((gap, speed)) = self.joining_leader(index, &path, &view) {
+                acceleration = acceleration.min(driver.follow(driver.habits.top_speed.min(15.0), gap, speed).max(-4.0));
+            }
             let line = stop.filter(|x| *x < 8.0);
             if let Some(distance) = stop {
                 acceleration = acceleration.min(driver.stop_within(distance - 0.6));
@@ -236,11 +272,12 @@ impl Traffic {
                 acceleration = acceleration.min(driver.stop_within(distance - 1.0));
             }
             view.granted[index].clone_from(&granted);
+            view.waits_inside[index] = waits_inside;
             let sign = self.stop_sign_reached(driver, &path);
             let now_s = self.now_s;
             let driver = &mut self.drivers[index];
             driver.acceleration = acceleration.clamp(-8.0, driver.habits.acceleration);
-            driver.granted = granted;
+            (driver.granted, driver.waits_inside) = (granted, waits_inside);
             driver.arrived_s = if line.is_some() { driver.arrived_s.or(Some(now_s)) } else { None };
             if sign.is_some() {
                 driver.stopped_at = sign;

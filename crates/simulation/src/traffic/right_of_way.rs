@@ -1,9 +1,10 @@
 //! Who goes first: signals, signs, priorities, gaps, people on crosswalks.
 //!
-//! A driver asks for a whole junction lane before it enters and holds it until its rear has left each conflict, so
-//! nobody waits inside a junction for someone who waits for it. Equals go in order of arrival, then of id: that order
-//! is total, so someone can always go.
+//! A driver asks for a whole junction lane before it enters and holds it until its rear has left each conflict. Who has
+//! to give way may roll on to where the way that it waits for begins, and asks again from there. Equals go in order of
+//! arrival, then of id: that order is total, so someone can always go.
 
+use geometry::angle_difference;
 use road_map::{Conflict, Priority, StopReason, Turn};
 
 use super::driver::{Driver, travel_time};
@@ -11,17 +12,39 @@ use super::walker::Walker;
 use super::{Traffic, View};
 use crate::signals::SignalColor;
 
+/// Room between a waiting driver and the way of who goes first, m.
+const WAITING_GAP_M: f64 = 1.2;
+/// Two entries with headings further apart than this face each other, rad.
+const FACING_RAD: f64 = 2.3;
+
+/// What a driver may do about the rules ahead of it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Passage {
+    /// Distance from the driver's front to where it has to stop, m.
+    pub stop: Option<f64>,
+    /// Junction lanes that it may drive.
+    pub granted: Vec<usize>,
+    /// The junction lane that it may roll into, to wait there for a gap.
+    pub waits_inside: Option<usize>,
+}
+
+impl Passage {
+    fn stopping(self, at: f64) -> Self {
+        Self { stop: Some(at), ..self }
+    }
+}
+
 impl Traffic {
-    /// Distance from the driver's front to where it has to stop, and the junction lanes that it may enter.
+    /// Where the driver has to stop, and the junction lanes that it may enter.
     pub(super) fn must_stop(
         &self,
         index: usize,
         path: &[(usize, f64)],
         leader: Option<(f64, f64)>,
         view: &View,
-    ) -> (Option<f64>, Vec<usize>) {
+    ) -> Passage {
         let driver = &self.drivers[index];
-        let mut granted = Vec::new();
+        let mut passage = Passage::default();
         // The last line passed on the way to a junction: there one waits for it.
         let mut line_at: Option<f64> = None;
         let can_stop = |x: f64, deceleration: f64| x > driver.speed * driver.speed / (2.0 * deceleration) - 0.5;
@@ -37,20 +60,19 @@ impl Traffic {
                 }
                 match line.reason {
                     StopReason::Signal(group) => {
-                        let state = view.signals.state(group);
-                        let stop = match state.color {
+                        let stop = match view.signals.state(group).color {
                             SignalColor::Red => can_stop(x, 6.0),
                             SignalColor::Yellow => can_stop(x, 3.0),
                             SignalColor::Green => false,
                         };
                         if stop {
-                            return (Some(x), granted);
+                            return passage.stopping(x);
                         }
                     }
                     StopReason::StopSign => {
                         let stopped = driver.stopped_at == Some((lane, line.s));
                         if !stopped {
-                            return (Some(x), granted);
+                            return passage.stopping(x);
                         }
                     }
                     StopReason::Yield | StopReason::Crosswalk(_) => {}
@@ -60,52 +82,96 @@ impl Traffic {
             for &(crosswalk, from, _) in &net.crosswalks {
                 let x = start + from - 0.8;
                 if x > -0.8 && can_stop(x, 3.5) && self.people_first(driver, lane, crosswalk, from, x) {
-                    return (Some(x.min(line_at.filter(|l| x - l < 6.0).unwrap_or(x))), granted);
+                    return passage.stopping(x.min(line_at.filter(|l| x - l < 6.0).unwrap_or(x)));
                 }
             }
-            if net.conflicts.is_empty() || start < -0.5 {
-                // Inside already: what is held stays held until the rear is out.
-                if !net.conflicts.is_empty() {
-                    granted.push(lane);
-                }
+            if net.conflicts.is_empty() {
+                continue;
+            }
+            let inside = start < -0.5;
+            if inside && driver.waits_inside != Some(lane) {
+                // What is held stays held until the rear is out.
+                passage.granted.push(lane);
                 continue;
             }
             let hold = line_at.filter(|line| start - line < 20.0).unwrap_or(start - 0.5);
-            // Too near to stop: going on is the lesser evil.
-            let committed = !can_stop(hold, 4.5) && driver.granted.contains(&lane);
             let sticky = driver.granted.contains(&lane);
-            let clear = committed || self.is_clear(index, lane, start, sticky, view);
-            if clear && (committed || has_room(driver, leader, start + net.length)) {
-                granted.push(lane);
-            } else {
-                return (Some(hold), granted);
+            // Too near to stop: going on is the lesser evil.
+            let committed = sticky && !can_stop(hold, 4.5);
+            let room = inside || committed || has_room(driver, leader, start + net.length);
+            let blocked = if committed { None } else { self.first_blocked(index, lane, start, sticky, view) };
+            match blocked {
+                None if room => passage.granted.push(lane),
+                Some(from_s) if room => {
+                    let wait = start + self.waiting_point(lane, from_s) - WAITING_GAP_M;
+                    if inside && wait < -0.5 {
+                        passage.granted.push(lane);
+                        continue;
+                    }
+                    passage.waits_inside = Some(lane);
+                    return passage.stopping(wait.max(hold));
+                }
+                _ => return passage.stopping(hold),
             }
         }
-        (None, granted)
+        passage
     }
 
-    /// Whether the driver may enter a junction lane that begins `start` metres ahead.
-    fn is_clear(&self, index: usize, lane: usize, start: f64, sticky: bool, view: &View) -> bool {
+    /// How far one may roll into a junction lane while the way that begins at `from_s` is not free, m.
+    ///
+    /// Who turns left on a main road or at a green light waits in the middle, everyone else before the first way.
+    fn waiting_point(&self, lane: usize, from_s: f64) -> f64 {
+        let net = &self.network.lanes[lane];
+        let signed = |lane: usize| {
+            let lines = &self.network.lanes[lane].lane.stop_lines;
+            lines.iter().any(|l| matches!(l.reason, StopReason::Yield | StopReason::StopSign))
+        };
+        if net.lane.turn == Turn::Left && !signed(lane) && !net.predecessors.iter().any(|p| signed(*p)) {
+            return from_s;
+        }
+        self.first_way(lane).min(from_s)
+    }
+
+    /// Where the first way of others on a junction lane begins, m.
+    fn first_way(&self, lane: usize) -> f64 {
+        let others = self.network.lanes[lane].conflicts.iter().filter(|(other, _)| !self.parts(lane, *other));
+        others.map(|(_, conflict)| conflict.from_s).fold(f64::INFINITY, f64::min)
+    }
+
+    /// Whether two lanes begin at the same lane: who is on them goes one after the other anyway.
+    fn parts(&self, lane: usize, other: usize) -> bool {
+        self.network.lanes[other].predecessors.iter().any(|p| self.network.lanes[lane].predecessors.contains(p))
+    }
+
+    /// Where on a junction lane that begins `start` metres ahead the first way begins that is not free.
+    fn first_blocked(&self, index: usize, lane: usize, start: f64, sticky: bool, view: &View) -> Option<f64> {
         let driver = &self.drivers[index];
         let net = &self.network.lanes[lane];
-        net.conflicts.iter().all(|(other, conflict)| {
-            let shared = self.network.lanes[*other].predecessors.iter().any(|p| net.predecessors.contains(p));
-            if shared {
-                return true;
+        let mut first: Option<f64> = None;
+        for (other, conflict) in &net.conflicts {
+            let known = first.is_some_and(|s| s <= conflict.from_s);
+            if known || self.parts(lane, *other) || start + conflict.to_s + driver.actor.length < 0.0 {
+                continue;
             }
             let top = self.network.speed_at(lane, conflict.from_s).max(3.0);
             let enter = driver.travel_time(start + conflict.from_s, top);
             let leave = driver.travel_time(start + conflict.to_s + driver.actor.length, top);
-            let free_of_ego = self.ego_lets(driver, lane, *other, conflict, enter, leave);
-            if sticky {
-                return free_of_ego;
+            let clear = self.ego_lets(driver, lane, *other, conflict, enter, leave)
+                && (sticky
+                    || view.approach[*other].iter().all(|&(rival, distance)| {
+                        rival == index
+                            || self.rival_lets(index, rival, distance, lane, *other, conflict, [enter, leave], view)
+                    }));
+            if !clear {
+                first = Some(conflict.from_s);
             }
-            free_of_ego
-                && view.approach[*other].iter().all(|&(rival, distance)| {
-                    rival == index
-                        || self.rival_lets(index, rival, distance, lane, *other, conflict, [enter, leave], view)
-                })
-        })
+        }
+        first
+    }
+
+    /// Whether the two ways end in the same lane.
+    pub(super) fn joins(&self, lane: usize, other: usize) -> bool {
+        self.network.lanes[lane].successors.iter().any(|next| self.network.lanes[other].successors.contains(next))
     }
 
     #[allow(clippy::too_many_arguments, reason = "one rule of two drivers, two lanes and their conflict")]
@@ -126,10 +192,18 @@ impl Traffic {
         if their_leave < 0.0 {
             return true;
         }
-        let inside = distance < -0.5 || view.granted[rival].contains(&other);
+        // Who waits for a gap, before all ways or in the middle for those it faces, does not stand in mine.
+        let waits = view.waits_inside[rival] == Some(other)
+            && their_enter > 0.2
+            && (-distance < self.first_way(other) || self.faces(lane, other));
+        let inside = !waits && distance < -0.5 || view.granted[rival].contains(&other);
         if inside {
             // They leave before I come, and move.
-            return them.speed > 2.0 && their_leave / them.speed + 0.6 < enter;
+            let turning = self.network.speed_at(other, conflict.other_from_s).min(them.speed);
+            let on_lane = conflict.other_to_s + them.actor.length + distance.min(0.0);
+            let time = distance.max(0.0) / them.speed.max(0.1) + on_lane / turning.max(0.1);
+            let margin = if self.joins(lane, other) { 1.2 } else { 0.8 };
+            return them.speed > 2.0 && time + margin < enter;
         }
         if view.stopped_by_signal[rival] {
             return true;
@@ -149,6 +223,12 @@ impl Traffic {
         }
         let margin = 2.2 - 1.2 * me.habits.aggressiveness;
         travel_time(their_enter, them.speed, self.network.speed_at(other, 0.0), 1.5) > leave + margin
+    }
+
+    /// Whether traffic on two lanes of a junction comes from opposite sides.
+    fn faces(&self, lane: usize, other: usize) -> bool {
+        let yaw = |lane: usize| self.network.lanes[lane].lane.center.pose_at(0.0).yaw;
+        angle_difference(yaw(lane), yaw(other)).abs() > FACING_RAD
     }
 
     /// Whether one on `lane` lets one on `other` go first by rule rather than by order of arrival.

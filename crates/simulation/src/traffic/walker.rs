@@ -195,11 +195,15 @@ impl Walker {
         if !(1.0..=net.length - 1.0).contains(&next) {
             direction = if next < net.length / 2.0 { 1.0 } else { -1.0 };
         }
+        // Who walks around something lets the way wait.
+        let here = self.actor.pose.position;
+        let behind = (net.lane.center.project(here).s - s) * direction < -0.8;
+        let next = if behind { s } else { next };
         self.walk = Walk::Stroll { way, s: next.clamp(0.0, net.length), direction };
         let mut target = net.lane.center.offset_at(next + direction * 0.6, walkway.offset + self.aside * direction);
         for (pose, length, width) in around.obstacles {
             let local: Point2<geometry::BaseLink> = pose.inverse_transform(target);
-            let (reach, half) = (length / 2.0 + 1.4, width / 2.0 + 0.6);
+            let (reach, half) = (length / 2.0 + 2.4, width / 2.0 + 0.6);
             if local.x.abs() < reach && local.y.abs() < half {
                 // Pass on the side away from the road.
                 let away = pose.rotate(Vector2::<geometry::BaseLink>::new(0.0, -half - local.y));
