@@ -41,6 +41,7 @@ pub struct MotionPlanner {
     last_objects: Option<(Time, Arc<PredictedObjects>)>,
     lights: Option<(Time, BTreeMap<SignalGroupId, Light>)>,
     standing: BTreeMap<u128, f64>,
+    verdicts: String,
     told: String,
 }
 
@@ -62,6 +63,7 @@ impl Definition for MotionPlanner {
             last_objects: None,
             lights: None,
             standing: BTreeMap::new(),
+            verdicts: String::new(),
             told: String::new(),
         })
     }
@@ -105,6 +107,11 @@ impl Node for MotionPlanner {
 }
 
 impl MotionPlanner {
+    /// The plain drive along the lane and the drive chosen in the last cycle with what they cost, for a person.
+    pub fn verdicts(&self) -> &str {
+        &self.verdicts
+    }
+
     fn tell(&mut self, status: Status, outputs: &mut Outputs) {
         if status.message != self.told {
             self.told.clone_from(&status.message);
@@ -162,6 +169,7 @@ impl MotionPlanner {
         };
         match self.planner.plan(&situation) {
             Ok(plan) => {
+                self.verdicts = plan.verdicts;
                 outputs.publish(self.trajectory, to_trajectory(&plan.points, stamp, ego.z, &self.planner.vehicle));
                 let status = if blind {
                     Status::error("no predicted objects: stopping in the lane until they come again")

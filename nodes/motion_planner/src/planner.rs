@@ -43,6 +43,8 @@ pub(crate) struct Plan {
     pub safe: bool,
     /// What the car does and why, for the status.
     pub reason: String,
+    /// The plain drive along the lane and the one chosen with what they cost, for a person who looks into it.
+    pub verdicts: String,
 }
 
 /// What is remembered between cycles.
@@ -79,6 +81,7 @@ struct Candidate {
     offset: f64,
     lane: LaneId,
     reason: String,
+    verdict: String,
 }
 
 impl Planner {
@@ -115,8 +118,9 @@ impl Planner {
         self.segment = segment;
         let corridors = self.corridors(situation, pose, (speed, acceleration), segment, lane);
         let mut best: Option<Candidate> = None;
+        let mut plain = String::new();
         for corridor in &corridors {
-            self.propose(corridor, situation, &mut best);
+            self.propose(corridor, situation, &mut best, &mut plain);
         }
         let best = best.ok_or("no axis could be laid along the route: the map's lanes here are too short")?;
         self.previous_offset = best.offset;
@@ -132,7 +136,8 @@ impl Planner {
             })
             .collect();
         self.previous = Some((situation.now_s, points.clone()));
-        Ok(Plan { points, safe: best.cost < REFUSED, reason: best.reason })
+        let verdicts = format!("plain: {plain}; chosen: {}", best.verdict);
+        Ok(Plan { points, safe: best.cost < REFUSED, reason: best.reason, verdicts })
     }
 
     /// Where the plan begins: on the previous plan while the car is near it, else at the car.
@@ -300,7 +305,7 @@ impl Planner {
         shapes
     }
 
-    fn propose(&self, corridor: &Corridor, situation: &Situation, best: &mut Option<Candidate>) {
+    fn propose(&self, corridor: &Corridor, situation: &Situation, best: &mut Option<Candidate>, plain: &mut String) {
         let p = &self.parameters;
         let front_m = self.vehicle.front_m();
         let start = corridor.start;
@@ -358,15 +363,35 @@ impl Planner {
                 } else {
                     cost += 40.0 * touch.probability;
                 }
-                if takes_way(&corridor.gives, &states, front_m, self.vehicle.rear_overhang_m) {
+                let takes = takes_way(&corridor.gives, &states, front_m, self.vehicle.rear_overhang_m);
+                if takes {
                     cost += REFUSED;
                 }
                 let reached = states[states.len() - 1].s + front_m;
                 if corridor.demands.forbidden.iter().any(|line| *line > start.s + front_m && reached > *line + 0.1) {
                     cost += 2.0 * REFUSED;
                 }
-                if self.meets_oncoming(corridor, &path, &states, situation) {
+                let meets = self.meets_oncoming(corridor, &path, &states, situation);
+                if meets {
                     cost += REFUSED;
+                }
+                let verdict = || {
+                    let Policy { speed_factor, brake, .. } = &policy;
+                    let stop = policy.stops.iter().fold(f64::INFINITY, |a, b| a.min(*b)) - start.s - front_m;
+                    format!(
+                        "cost {cost:.1} lane {} offset {offset:.2} speed {speed_factor} brake {brake:?} stop {stop:.1} \
+                         touch {:.2} in {:.1} s of {:x} near {:.2}{}{}",
+                        corridor.lane.0,
+                        touch.probability,
+                        touch.first_s,
+                        touch.who,
+                        touch.nearness,
+                        if takes { " takes way" } else { "" },
+                        if meets { " meets oncoming" } else { "" },
+                    )
+                };
+                if plain.is_empty() {
+                    *plain = verdict();
                 }
                 if best.as_ref().is_none_or(|b| cost < b.cost - 1e-9) {
                     let last = states[states.len() - 1];
@@ -384,6 +409,7 @@ impl Planner {
                         offset,
                         lane: corridor.lane,
                         reason: reason.into(),
+                        verdict: verdict(),
                     });
                 }
                 next += 1;

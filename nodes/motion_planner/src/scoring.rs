@@ -21,6 +21,8 @@ pub(crate) struct Contact {
     pub first_at: f64,
     /// Soft cost of passing too close.
     pub nearness: f64,
+    /// With whom a collision is likeliest.
+    pub who: u128,
 }
 
 /// Checks a drive against all futures of all road users.
@@ -40,7 +42,7 @@ pub(crate) fn contact(
         .map(|state| (vehicle.footprint(path.pose_at(state.s)), path.pose_at(state.s), state.speed, state.s))
         .collect();
     let radius = vehicle.length_m().hypot(vehicle.width_m) / 2.0;
-    let mut out = Contact { probability: 0.0, first_s: f64::INFINITY, first_at: 0.0, nearness: 0.0 };
+    let mut out = Contact { probability: 0.0, first_s: f64::INFINITY, first_at: 0.0, nearness: 0.0, who: 0 };
     for user in users {
         let reach = radius + user.length.hypot(user.width) / 2.0;
         let wish = if user.is_person() { p.person_clearance_m } else { p.car_clearance_m };
@@ -79,7 +81,9 @@ pub(crate) fn contact(
                 }
             }
         }
-        out.probability = out.probability.max(probability);
+        if probability > out.probability {
+            (out.probability, out.who) = (probability, user.id);
+        }
         out.nearness += nearest_cost;
     }
     out

@@ -70,24 +70,23 @@ pub(crate) fn demands(scene: &Scene<'_>, axis: &Axis, ego: State, memory: &mut R
                 continue;
             }
             let stop = s - p.stop_line_margin_m;
-            let gap = (stop - front).max(0.01);
-            let needed = ego.speed * ego.speed / (2.0 * gap);
+            // Whether one can still stop is a matter of the line itself, not of the margin before it.
+            let needed = ego.speed * ego.speed / (2.0 * (s - 0.2 - front).max(0.01));
             out.lines.push(stop);
             match line.reason {
                 StopReason::Signal(group) => {
                     let light = scene.lights.get(&group).copied().unwrap_or(Light::Unknown);
                     let pass = match light {
-                        Light::Green => {
-                            memory.committed.remove(&key);
-                            true
-                        }
-                        Light::Amber => memory.committed.contains(&key) || needed > 3.2,
+                        Light::Green => true,
+                        Light::Amber => needed > if memory.committed.contains(&key) { 2.4 } else { 3.2 },
                         Light::Red | Light::Unknown => {
-                            (memory.committed.contains(&key) && needed > 3.2) || needed > 7.0
+                            ego.speed > 1.0 && ((memory.committed.contains(&key) && needed > 3.2) || needed > 7.0)
                         }
                     };
                     if pass && light != Light::Green {
                         memory.committed.insert(key);
+                    } else {
+                        memory.committed.remove(&key);
                     }
                     if !pass && s > front - 0.6 {
                         out.stops.push((stop, "light"));

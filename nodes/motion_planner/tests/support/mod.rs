@@ -1,38 +1,63 @@
-//! A closed loop for the planner alone: the simulated world, true road users with constant-velocity futures, a simple follower.
+//! A closed loop without the neural networks: the simulated world, detections made from the truth with a detector's
+//! errors, the real tracker, constant-velocity futures (or the real predictor's), and the real planners, follower and
+//! supervisor, with the stack's latency.
 
-use std::collections::BTreeMap;
+mod sensing;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use geometry::{BaseLink, Map, Pose2, angle_difference};
+use geometry::{Map, Pose2};
 use motion_planner::MotionPlanner;
+use msgs::autoware_control_msgs::msg::Control;
 use msgs::autoware_perception_msgs::msg::{
-    ObjectClassification, PredictedObject, PredictedObjects, PredictedPath, TrafficLightElement, TrafficLightGroup,
-    TrafficLightGroupArray,
+    DetectedObjects, PredictedObject, PredictedObjects, PredictedPath, TrackedObject, TrackedObjects,
+    TrafficLightElement, TrafficLightGroup, TrafficLightGroupArray,
 };
 use msgs::autoware_planning_msgs::msg::{LaneletRoute, Trajectory};
+use msgs::autoware_vehicle_msgs::msg::SteeringReport;
+use msgs::diagnostic_msgs::msg::{DiagnosticArray, DiagnosticStatus};
 use msgs::geometry_msgs::msg::{Pose, PoseStamped};
 use msgs::nav_msgs::msg::Odometry;
-use node::{Context, Definition, Event, Node, Outputs, Ports, Qos, Status, Time};
+use node::{Context, Definition, Event, Level, Node, Outputs, Ports, Qos, Status, Time};
+use object_tracker::ObjectTracker;
 use road_map::LaneGraph;
 use route_planner::RoutePlanner;
-use simulation::{Actor, ActorClass, Command, EgoState, SensorSuite, SignalState, World};
+use safety_supervisor::SafetySupervisor;
+use simulation::{Command, Random, SensorSuite, SignalColor, SignalState, World};
+use trajectory_follower::TrajectoryFollower;
+use trajectory_predictor::TrajectoryPredictor;
 use vehicle::Vehicle;
 
-/// How far road users are seen, m.
-const SEEN_M: f64 = 60.0;
+use sensing::{Localizing, Sensing};
 
-/// Both planners in a loop with a world.
+/// The nodes of planning and control in a loop with a world.
 pub struct Loop {
     pub world: World,
     router: RoutePlanner,
+    tracker: ObjectTracker,
     planner: MotionPlanner,
+    predictor: Option<TrajectoryPredictor>,
+    follower: TrajectoryFollower,
+    supervisor: SafetySupervisor,
+    sensing: Sensing,
+    localizing: Localizing,
+    latency: Random,
+    detections: VecDeque<(f64, DetectedObjects)>,
+    objects: Option<PredictedObjects>,
+    trajectories: VecDeque<(f64, Arc<Trajectory>)>,
     pub trajectory: Option<Arc<Trajectory>>,
+    pub control: Option<Arc<Control>>,
     pub status: Option<Status>,
-    pub slowest_cycle_s: f64,
+    /// What the supervisor said last.
+    pub supervision: Option<Status>,
+    /// Wall-clock time of each planning cycle, s.
+    pub cycles_s: Vec<f64>,
 }
 
 /// A handle with the index that the node's own declaration gave.
-fn input<M: msgs::Message>(index: usize) -> node::Input<M> {
+pub fn input<M: msgs::Message>(index: usize) -> node::Input<M> {
     let mut ports = Ports::default();
     let mut last = ports.input("", Qos::reliable(1));
     for _ in 0..index {
@@ -41,19 +66,26 @@ fn input<M: msgs::Message>(index: usize) -> node::Input<M> {
     last
 }
 
-fn output<M: msgs::Message>() -> node::Output<M> {
+pub fn output<M: msgs::Message>() -> node::Output<M> {
     Ports::default().output("", Qos::reliable(1))
 }
 
-fn parameters<N: Definition>() -> N::Parameters {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../params");
-    node::Parameters::from_file(&folder.join(format!("{}.param.yaml", N::NAME)), N::NAME)
+pub fn package() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+pub fn parameters<N: Definition>() -> N::Parameters {
+    node::Parameters::from_file(&package().join(format!("params/{}.param.yaml", N::NAME)), N::NAME)
         .unwrap()
         .parse(N::NAME)
         .unwrap()
 }
 
-pub fn pose_message(pose: Pose2<Map>) -> Pose {
+pub fn make<N: Definition>(context: &Context) -> N {
+    N::new(parameters::<N>(), &mut Ports::default(), context).unwrap()
+}
+
+pub fn pose_message<F: geometry::Frame>(pose: Pose2<F>) -> Pose {
     let mut message = Pose::default();
     (message.position.x, message.position.y) = (pose.position.x, pose.position.y);
     let q = pose.quaternion();
@@ -62,110 +94,199 @@ pub fn pose_message(pose: Pose2<Map>) -> Pose {
 }
 
 impl Loop {
-    pub fn new(map: Arc<LaneGraph>, scenario: simulation::Scenario) -> Self {
+    /// With the ONNX Runtime library the real predictor gives the futures.
+    pub fn new(map: Arc<LaneGraph>, scenario: simulation::Scenario, onnxruntime: Option<PathBuf>) -> Self {
         let vehicle = Vehicle::default();
         let mut sensors = SensorSuite::default();
-        sensors.lidar.columns = 36;
+        sensors.lidar.columns = 512;
+        let seed = scenario.seed;
         let world = World::new(Arc::clone(&map), vehicle, sensors, scenario).unwrap();
-        let context = Context { vehicle, map: Some(map), share: ".".into(), onnxruntime: None };
-        let mut router = RoutePlanner::new(parameters::<RoutePlanner>(), &mut Ports::default(), &context).unwrap();
-        let planner = MotionPlanner::new(parameters::<MotionPlanner>(), &mut Ports::default(), &context).unwrap();
+        let context = Context { vehicle, map: Some(map), share: package(), onnxruntime };
+        let mut router: RoutePlanner = make(&context);
         let mut goal = PoseStamped::default();
         goal.header.frame_id = "map".into();
         goal.pose = pose_message(world.goal());
         router.on_event(&Event::from_message(Time(0), input(1), goal), &mut Outputs::default());
-        Self { world, router, planner, trajectory: None, status: None, slowest_cycle_s: 0.0 }
+        Self {
+            world,
+            router,
+            tracker: make(&context),
+            planner: make(&context),
+            predictor: context.onnxruntime.is_some().then(|| make(&context)),
+            follower: make(&context),
+            supervisor: make(&context),
+            sensing: Sensing::new(seed),
+            localizing: Localizing::new(seed),
+            latency: Random::new(seed ^ 0x1a7e),
+            detections: VecDeque::new(),
+            objects: None,
+            trajectories: VecDeque::new(),
+            trajectory: None,
+            control: None,
+            status: None,
+            supervision: None,
+            cycles_s: Vec::new(),
+        }
+    }
+
+    /// The objects that the planner saw last.
+    pub fn objects(&self) -> Option<&PredictedObjects> {
+        self.objects.as_ref()
+    }
+
+    /// What the planner thought last.
+    pub fn verdicts(&self) -> &str {
+        self.planner.verdicts()
     }
 
     /// A tenth of a second.
     pub fn step(&mut self) {
-        let now = Time::from_seconds(self.world.time_s());
-        let ego = *self.world.ego();
-        let odometry = odometry(&ego, now);
-        let mut outputs = Outputs::default();
-        self.router.on_event(&Event::from_message(now, input(0), odometry.clone()), &mut outputs);
-        if let Some(route) = outputs.take::<LaneletRoute>(output()) {
-            self.planner.on_event(&Event::from_message(now, input(2), (*route).clone()), &mut outputs);
+        for tick in 0..10 {
+            let now_s = self.world.time_s();
+            let now = Time::from_seconds(now_s);
+            let mut outputs = Outputs::default();
+            if tick % 2 == 0 {
+                self.localize(now, &mut outputs);
+            }
+            if tick == 0 {
+                let heartbeats = self.heartbeats();
+                self.supervisor.on_event(&Event::from_message(now, input(5), heartbeats), &mut outputs);
+                let signals = signals(self.world.signal_states());
+                self.planner.on_event(&Event::from_message(now, input(3), signals), &mut outputs);
+            }
+            if let Some(detections) = self.sensing.detect(&mut self.world) {
+                let due = now_s + self.latency.uniform(0.13, 0.19);
+                self.detections.push_back((due, detections));
+            }
+            if self.detections.front().is_some_and(|(due, _)| *due <= now_s) {
+                self.perceive(now);
+            }
+            if self.trajectories.front().is_some_and(|(due, _)| *due <= now_s) {
+                let (_, trajectory) = self.trajectories.pop_front().unwrap();
+                self.follower.on_event(&Event::from_message(now, input(0), (*trajectory).clone()), &mut outputs);
+                self.supervisor.on_event(&Event::from_message(now, input(1), (*trajectory).clone()), &mut outputs);
+                self.trajectory = Some(trajectory);
+            }
+            if tick % 2 == 0 {
+                self.control(now, &mut outputs);
+            }
+            self.world.step();
         }
-        self.planner.on_event(&Event::from_message(now, input(1), odometry), &mut outputs);
-        let signals = signals(self.world.signal_states());
-        self.planner.on_event(&Event::from_message(now, input(3), signals), &mut outputs);
-        let mut objects = PredictedObjects::default();
-        objects.header.stamp = now.to_message();
-        objects.header.frame_id = "map".into();
-        let here = ego.vehicle.pose.position;
-        objects.objects = self
-            .world
-            .actors()
-            .iter()
-            .filter(|actor| actor.pose.position.distance(here) < SEEN_M)
-            .map(predicted)
-            .collect();
+    }
+
+    fn localize(&mut self, now: Time, outputs: &mut Outputs) {
+        let ego = *self.world.ego();
+        let (pose, speed) = self.localizing.estimate(ego.vehicle.pose, ego.vehicle.speed_mps);
+        let mut odometry = Odometry::default();
+        odometry.header.stamp = now.to_message();
+        odometry.header.frame_id = "map".into();
+        odometry.child_frame_id = "base_link".into();
+        odometry.pose.pose = pose_message(pose);
+        odometry.pose.pose.position.z = ego.z;
+        odometry.twist.twist.linear.x = speed;
+        odometry.twist.twist.angular.z = ego.yaw_rate_radps;
+        self.router.on_event(&Event::from_message(now, input(0), odometry.clone()), outputs);
+        if let Some(route) = outputs.take::<LaneletRoute>(output()) {
+            self.planner.on_event(&Event::from_message(now, input(2), (*route).clone()), outputs);
+        }
+        self.tracker.on_event(&Event::from_message(now, input(1), odometry.clone()), outputs);
+        self.follower.on_event(&Event::from_message(now, input(1), odometry.clone()), outputs);
+        self.supervisor.on_event(&Event::from_message(now, input(2), odometry.clone()), outputs);
+        if let Some(predictor) = &mut self.predictor {
+            predictor.on_event(&Event::from_message(now, input(1), odometry.clone()), outputs);
+        }
+        self.planner.on_event(&Event::from_message(now, input(1), odometry), outputs);
+        if let Some(steering) = self.world.take_steering() {
+            let report = SteeringReport {
+                stamp: Time::from_seconds(steering.stamp_s).to_message(),
+                steering_tire_angle: steering.value as f32,
+            };
+            self.follower.on_event(&Event::from_message(now, input(2), report.clone()), outputs);
+            self.supervisor.on_event(&Event::from_message(now, input(4), report), outputs);
+        }
+    }
+
+    fn perceive(&mut self, now: Time) {
+        let mut outputs = Outputs::default();
+        let Some((_, detections)) = self.detections.pop_front() else { return };
+        self.tracker.on_event(&Event::from_message(now, input(0), detections), &mut outputs);
+        let Some(tracked) = outputs.take::<TrackedObjects>(output()) else { return };
+        self.supervisor.on_event(&Event::from_message(now, input(3), (*tracked).clone()), &mut outputs);
+        let constant_velocity = || PredictedObjects {
+            header: tracked.header.clone(),
+            objects: tracked.objects.iter().map(predicted).collect(),
+        };
+        let objects = self.predictor.as_mut().and_then(|predictor| {
+            predictor.on_event(&Event::from_message(now, input(0), (*tracked).clone()), &mut outputs);
+            outputs.take::<PredictedObjects>(output()).map(|objects| (*objects).clone())
+        });
+        let objects = objects.unwrap_or_else(constant_velocity);
+        self.objects = Some(objects.clone());
+        let mut outputs = Outputs::default();
         let begun = std::time::Instant::now();
         self.planner.on_event(&Event::from_message(now, input(0), objects), &mut outputs);
-        self.slowest_cycle_s = self.slowest_cycle_s.max(begun.elapsed().as_secs_f64());
+        self.cycles_s.push(begun.elapsed().as_secs_f64());
         if let Some(trajectory) = outputs.take::<Trajectory>(output()) {
-            self.trajectory = Some(trajectory);
+            self.trajectories.push_back((now.seconds() + 0.015, trajectory));
         }
         if let Some(status) = outputs.take_status() {
             self.status = Some(status);
         }
-        for _ in 0..10 {
-            let command =
-                self.trajectory.as_ref().map(|t| follow(self.world.ego(), t, self.world.time_s(), now.seconds()));
-            if let Some(command) = command {
-                self.world.set_command(command);
-            }
-            self.world.step();
-            self.world.take_lidar();
+    }
+
+    fn heartbeats(&self) -> DiagnosticArray {
+        let names = [
+            "localizer",
+            "lidar_detector",
+            "object_tracker",
+            "trajectory_predictor",
+            "route_planner",
+            "motion_planner",
+            "trajectory_follower",
+        ];
+        let failed = self.status.as_ref().is_some_and(|status| status.level == Level::Error);
+        let mut array = DiagnosticArray::default();
+        array.status = names
+            .map(|name| DiagnosticStatus {
+                level: if failed && name == "motion_planner" { DiagnosticStatus::ERROR } else { DiagnosticStatus::OK },
+                name: name.into(),
+                ..DiagnosticStatus::default()
+            })
+            .to_vec();
+        array
+    }
+
+    fn control(&mut self, now: Time, outputs: &mut Outputs) {
+        let timer = Ports::default().timer(std::time::Duration::from_millis(20));
+        self.follower.on_event(&Event::from_timer(now, timer), outputs);
+        if let Some(control) = outputs.take::<Control>(output()) {
+            self.supervisor.on_event(&Event::from_message(now, input(0), (*control).clone()), outputs);
+        }
+        outputs.take_status();
+        self.supervisor.on_event(&Event::from_timer(now, timer), outputs);
+        if let Some(status) = outputs.take_status() {
+            self.supervision = Some(status);
+        }
+        if let Some(control) = outputs.take::<Control>(output()) {
+            let lateral = &control.lateral;
+            let rate = f64::from(lateral.steering_tire_rotation_rate);
+            self.world.set_command(Command {
+                steering_rad: f64::from(lateral.steering_tire_angle),
+                steering_rate_radps: if lateral.is_defined_steering_tire_rotation_rate { rate } else { 0.0 },
+                acceleration_mps2: f64::from(control.longitudinal.acceleration),
+                stamp_s: now.seconds(),
+            });
+            self.control = Some(control);
         }
     }
 }
 
-/// Pure pursuit with the plan's speed and acceleration.
-fn follow(ego: &EgoState, trajectory: &Trajectory, now_s: f64, planned_at_s: f64) -> Command {
-    let pose = ego.vehicle.pose;
-    let i = (((now_s - planned_at_s) * 10.0) as usize + 2).min(trajectory.points.len() - 1);
-    let wanted = &trajectory.points[i];
-    let speed = ego.vehicle.speed_mps;
-    let ahead = (0.6 * speed).max(3.0);
-    let at = |i: usize| {
-        let p = &trajectory.points[i].pose.position;
-        geometry::Point2::<Map>::new(p.x, p.y)
-    };
-    let target = (0..trajectory.points.len())
-        .find(|i| at(*i).distance(pose.position) > ahead && pose.inverse_transform::<BaseLink>(at(*i)).x > 0.0);
-    let steering = target.map_or(ego.vehicle.steering_rad, |i| {
-        let aim = pose.inverse_transform::<BaseLink>(at(i));
-        let distance = aim.x.hypot(aim.y);
-        (2.0 * aim.y / (distance * distance) * 2.8).atan()
-    });
-    let mut acceleration =
-        f64::from(wanted.acceleration_mps2) + 0.8 * (f64::from(wanted.longitudinal_velocity_mps) - speed);
-    if f64::from(wanted.longitudinal_velocity_mps) < 0.05 && speed < 0.3 {
-        acceleration = acceleration.min(-1.0);
-    }
-    Command { steering_rad: steering, steering_rate_radps: 0.0, acceleration_mps2: acceleration, stamp_s: now_s }
-}
-
-fn odometry(ego: &EgoState, now: Time) -> Odometry {
-    let mut message = Odometry::default();
-    message.header.stamp = now.to_message();
-    message.header.frame_id = "map".into();
-    message.pose.pose = pose_message(ego.vehicle.pose);
-    message.twist.twist.linear.x = ego.vehicle.speed_mps;
-    message
-}
-
-fn signals(states: &BTreeMap<road_map::SignalGroupId, SignalState>) -> TrafficLightGroupArray {
+pub fn signals(states: &BTreeMap<road_map::SignalGroupId, SignalState>) -> TrafficLightGroupArray {
     let group = |(id, state): (&road_map::SignalGroupId, &SignalState)| {
-        let name = format!("{state:?}");
-        let color = if name.contains("Green") {
-            TrafficLightElement::GREEN
-        } else if name.contains("Red") {
-            TrafficLightElement::RED
-        } else {
-            TrafficLightElement::AMBER
+        let color = match state.color {
+            SignalColor::Green => TrafficLightElement::GREEN,
+            SignalColor::Yellow => TrafficLightElement::AMBER,
+            SignalColor::Red => TrafficLightElement::RED,
         };
         let element = TrafficLightElement { color, ..TrafficLightElement::default() };
         TrafficLightGroup { traffic_light_group_id: id.0, elements: vec![element], ..TrafficLightGroup::default() }
@@ -173,30 +294,31 @@ fn signals(states: &BTreeMap<road_map::SignalGroupId, SignalState>) -> TrafficLi
     TrafficLightGroupArray { traffic_light_groups: states.iter().map(group).collect(), ..Default::default() }
 }
 
-fn predicted(actor: &Actor) -> PredictedObject {
-    let mut object = PredictedObject::default();
-    object.object_id.uuid[8..].copy_from_slice(&u64::from(actor.id).to_be_bytes());
-    let label = match actor.class {
-        ActorClass::Truck => ObjectClassification::TRUCK,
-        ActorClass::Cyclist => ObjectClassification::BICYCLE,
-        ActorClass::Pedestrian => ObjectClassification::PEDESTRIAN,
-        _ => ObjectClassification::CAR,
+/// The object at constant velocity and turn rate.
+pub fn predicted(tracked: &TrackedObject) -> PredictedObject {
+    let mut object = PredictedObject {
+        object_id: tracked.object_id.clone(),
+        existence_probability: tracked.existence_probability,
+        classification: tracked.classification.clone(),
+        shape: tracked.shape.clone(),
+        ..PredictedObject::default()
     };
-    object.classification = vec![ObjectClassification { label, probability: 1.0 }];
-    (object.shape.dimensions.x, object.shape.dimensions.y) = (actor.length, actor.width);
-    object.kinematics.initial_pose_with_covariance.pose = pose_message(actor.pose);
-    let own = actor.velocity.rotated(-actor.pose.yaw);
-    let twist = &mut object.kinematics.initial_twist_with_covariance.twist.linear;
-    (twist.x, twist.y) = (own.x, own.y);
+    let kinematics = &mut object.kinematics;
+    kinematics.initial_pose_with_covariance = tracked.kinematics.pose_with_covariance.clone();
+    kinematics.initial_twist_with_covariance = tracked.kinematics.twist_with_covariance.clone();
+    let pose = &tracked.kinematics.pose_with_covariance.pose;
+    let twist = &tracked.kinematics.twist_with_covariance.twist;
+    let yaw = 2.0 * pose.orientation.z.atan2(pose.orientation.w);
+    let mut at = Pose2::<Map>::new(pose.position.x, pose.position.y, yaw);
+    let own = geometry::Vector2::<Map>::new(twist.linear.x, twist.linear.y);
     let mut path = PredictedPath { confidence: 1.0, ..PredictedPath::default() };
     path.time_step.nanosec = 500_000_000;
-    let mut pose = actor.pose;
-    for _ in 0..11 {
-        path.path.push(pose_message(pose));
-        let turn = if actor.speed_mps() > 1.0 { actor.yaw_rate * 0.5 } else { 0.0 };
-        let velocity = actor.velocity.rotated(angle_difference(pose.yaw, actor.pose.yaw) + turn / 2.0);
-        pose = Pose2 { position: pose.position + velocity * 0.5, yaw: pose.yaw + turn };
+    for k in 0..11 {
+        path.path.push(pose_message(at));
+        // A turn does not go on for long.
+        let turn = if own.norm() > 1.0 && k < 5 { twist.angular.z * 0.5 } else { 0.0 };
+        at = Pose2 { position: at.position + own.rotated(at.yaw + turn / 2.0) * 0.5, yaw: at.yaw + turn };
     }
-    object.kinematics.predicted_paths = vec![path];
+    kinematics.predicted_paths = vec![path];
     object
 }
