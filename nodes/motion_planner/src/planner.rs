@@ -271,7 +271,7 @@ impl Planner {
         if corridor.changes_lane {
             return shapes;
         }
-        shapes.extend([0.4, -0.4, 0.8, -0.8].map(|d| (d, default_return, None)));
+        shapes.extend([0.3, -0.3, 0.6, -0.6].map(|d| (d, default_return, None)));
         let half = self.vehicle.width_m / 2.0;
         let front = s + self.vehicle.front_m();
         let mut blockers: Vec<_> = corridor
@@ -355,7 +355,7 @@ impl Planner {
                     + bounds_cost(&corridor.axis, &path, &states, &self.vehicle)
                     + 5.0 * touch.nearness
                     + 1.0 * offset.abs()
-                    + 0.8 * (offset - self.previous_offset).abs()
+                    + 3.0 * (offset - self.previous_offset).abs()
                     + if policy.brake.is_some() { 1.0 } else { 0.0 };
                 if touch.probability > p.accepted_collision_probability {
                     let at = states[((touch.first_s / DT) as usize).min(states.len() - 1)].speed;

@@ -11,6 +11,9 @@ use crate::road_user::{RoadUser, SAMPLE_S};
 /// Cost from which a proposal counts as refused.
 pub(crate) const REFUSED: f64 = 1e4;
 
+/// Kept free to the edge of the lane, m: what the follower may be off.
+const EDGE_M: f64 = 0.1;
+
 /// What collisions and nearness cost on a path.
 pub(crate) struct Contact {
     /// Largest probability of an at-fault collision with one road user, sooner ones weighing more.
@@ -101,7 +104,7 @@ pub(crate) fn bounds_cost(axis: &Axis, path: &ProposalPath, states: &[State], ve
     for i in from..to.max(from) {
         let d = path.offsets.get(i).copied().unwrap_or(0.0);
         let (outside, beside) = over(axis, i.min(axis.left.len() - 1), d, half);
-        refused |= outside > 0.15 + start_over.0;
+        refused |= outside > start_over.0;
         soft = soft.max(beside);
     }
     soft * 6.0 + if refused { REFUSED } else { 0.0 }
@@ -111,8 +114,8 @@ pub(crate) fn bounds_cost(axis: &Axis, path: &ProposalPath, states: &[State], ve
 fn over(axis: &Axis, i: usize, d: f64, half: f64) -> (f64, f64) {
     let left = d + half;
     let right = half - d;
-    let outside = (left - axis.left_passable[i]).max(right - axis.right[i]).max(0.0);
-    let beside = (left - axis.left[i]).max(right - axis.right[i]).max(0.0);
+    let outside = (left + EDGE_M - axis.left_passable[i]).max(right + EDGE_M - axis.right[i]).max(0.0);
+    let beside = (left + EDGE_M - axis.left[i]).max(right + EDGE_M - axis.right[i]).max(0.0);
     (outside, beside)
 }
 

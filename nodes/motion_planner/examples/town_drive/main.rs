@@ -1,5 +1,5 @@
 //! Drives planners and follower through a simulated town with imperfect objects:
-//! `cargo run --release -p motion_planner --example town_drive -- MAP.xodr smoke|drive FIRST_SEED LAST_SEED [failures|all] [ONNXRUNTIME]`.
+//! `cargo run --release -p motion_planner --example town_drive -- MAP.xodr smoke|drive FIRST_SEED LAST_SEED [failures|all] [ONNXRUNTIME] [supervised]`.
 //!
 //! One line a drive; with `failures` the seconds before each failure, with `all` a line each second. With the ONNX
 //! Runtime library the shipped predictor gives the futures, else they go on at constant velocity.
@@ -28,8 +28,9 @@ struct Summary {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [path, suite, first, last, show @ ..] = arguments.as_slice() else {
-        return Err("expected MAP smoke|drive FIRST_SEED LAST_SEED [failures|all] [ONNXRUNTIME]".into());
+        return Err("expected MAP smoke|drive FIRST_SEED LAST_SEED [failures|all] [ONNXRUNTIME] [supervised]".into());
     };
+    let supervised = show.iter().any(|word| word == "supervised");
     let onnxruntime = show.get(1).map(PathBuf::from);
     let show = show.first().map_or("", String::as_str);
     let map = Arc::new(LaneGraph::from_opendrive_file(Path::new(path))?);
@@ -39,7 +40,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "drive" => simulation::drive_scenario(&map, seed, 1500.0)?,
             _ => simulation::smoke_scenario(&map, seed)?,
         };
-        let mut drive = Loop::new(Arc::clone(&map), scenario, onnxruntime.clone());
+        let mut drive = Loop::new(Arc::clone(&map), scenario, onnxruntime.clone(), supervised);
         let summary = run(&mut drive, show);
         all += 1;
         good += u32::from(report(seed, &mut drive, &summary));
@@ -47,7 +48,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     cycles.sort_by(f64::total_cmp);
     let at = |share: f64| cycles[((cycles.len() - 1) as f64 * share) as usize] * 1e3;
-    println!("{good} of {all} without fault; cycle p50 {:.1} ms, p99 {:.1} ms, max {:.1} ms", at(0.5), at(0.99), at(1.0));
+    println!(
+        "{good} of {all} without fault; cycle p50 {:.1} ms, p99 {:.1} ms, max {:.1} ms",
+        at(0.5),
+        at(0.99),
+        at(1.0)
+    );
     Ok(())
 }
 

@@ -73,7 +73,16 @@ pub fn line(drive: &Loop) -> String {
             (distance < 25.0).then(|| {
                 let class = format!("{:?}", actor.class);
                 let (x, y) = (own.position.x, own.position.y);
-                (distance, format!("{}{} {x:.1} {y:.1} {:.0}° {:.1}", &class[..3], actor.id, own.yaw.to_degrees(), actor.speed_mps()))
+                (
+                    distance,
+                    format!(
+                        "{}{} {x:.1} {y:.1} {:.0}° {:.1}",
+                        &class[..3],
+                        actor.id,
+                        own.yaw.to_degrees(),
+                        actor.speed_mps()
+                    ),
+                )
             })
         })
         .collect();

@@ -40,7 +40,7 @@ pub struct Loop {
     planner: MotionPlanner,
     predictor: Option<TrajectoryPredictor>,
     follower: TrajectoryFollower,
-    supervisor: SafetySupervisor,
+    supervisor: Option<SafetySupervisor>,
     sensing: Sensing,
     localizing: Localizing,
     latency: Random,
@@ -95,7 +95,12 @@ pub fn pose_message<F: geometry::Frame>(pose: Pose2<F>) -> Pose {
 
 impl Loop {
     /// With the ONNX Runtime library the real predictor gives the futures.
-    pub fn new(map: Arc<LaneGraph>, scenario: simulation::Scenario, onnxruntime: Option<PathBuf>) -> Self {
+    pub fn new(
+        map: Arc<LaneGraph>,
+        scenario: simulation::Scenario,
+        onnxruntime: Option<PathBuf>,
+        supervised: bool,
+    ) -> Self {
         let vehicle = Vehicle::default();
         let mut sensors = SensorSuite::default();
         sensors.lidar.columns = 512;
@@ -114,7 +119,7 @@ impl Loop {
             planner: make(&context),
             predictor: context.onnxruntime.is_some().then(|| make(&context)),
             follower: make(&context),
-            supervisor: make(&context),
+            supervisor: supervised.then(|| make(&context)),
             sensing: Sensing::new(seed),
             localizing: Localizing::new(seed),
             latency: Random::new(seed ^ 0x1a7e),
@@ -150,7 +155,7 @@ impl Loop {
             }
             if tick == 0 {
                 let heartbeats = self.heartbeats();
-                self.supervisor.on_event(&Event::from_message(now, input(5), heartbeats), &mut outputs);
+                self.supervise(&Event::from_message(now, input(5), heartbeats), &mut outputs);
                 let signals = signals(self.world.signal_states());
                 self.planner.on_event(&Event::from_message(now, input(3), signals), &mut outputs);
             }
@@ -164,7 +169,7 @@ impl Loop {
             if self.trajectories.front().is_some_and(|(due, _)| *due <= now_s) {
                 let (_, trajectory) = self.trajectories.pop_front().unwrap();
                 self.follower.on_event(&Event::from_message(now, input(0), (*trajectory).clone()), &mut outputs);
-                self.supervisor.on_event(&Event::from_message(now, input(1), (*trajectory).clone()), &mut outputs);
+                self.supervise(&Event::from_message(now, input(1), (*trajectory).clone()), &mut outputs);
                 self.trajectory = Some(trajectory);
             }
             if tick % 2 == 0 {
@@ -191,7 +196,7 @@ impl Loop {
         }
         self.tracker.on_event(&Event::from_message(now, input(1), odometry.clone()), outputs);
         self.follower.on_event(&Event::from_message(now, input(1), odometry.clone()), outputs);
-        self.supervisor.on_event(&Event::from_message(now, input(2), odometry.clone()), outputs);
+        self.supervise(&Event::from_message(now, input(2), odometry.clone()), outputs);
         if let Some(predictor) = &mut self.predictor {
             predictor.on_event(&Event::from_message(now, input(1), odometry.clone()), outputs);
         }
@@ -202,7 +207,7 @@ impl Loop {
                 steering_tire_angle: steering.value as f32,
             };
             self.follower.on_event(&Event::from_message(now, input(2), report.clone()), outputs);
-            self.supervisor.on_event(&Event::from_message(now, input(4), report), outputs);
+            self.supervise(&Event::from_message(now, input(4), report), outputs);
         }
     }
 
@@ -211,7 +216,7 @@ impl Loop {
         let Some((_, detections)) = self.detections.pop_front() else { return };
         self.tracker.on_event(&Event::from_message(now, input(0), detections), &mut outputs);
         let Some(tracked) = outputs.take::<TrackedObjects>(output()) else { return };
-        self.supervisor.on_event(&Event::from_message(now, input(3), (*tracked).clone()), &mut outputs);
+        self.supervise(&Event::from_message(now, input(3), (*tracked).clone()), &mut outputs);
         let constant_velocity = || PredictedObjects {
             header: tracked.header.clone(),
             objects: tracked.objects.iter().map(predicted).collect(),
@@ -231,6 +236,12 @@ impl Loop {
         }
         if let Some(status) = outputs.take_status() {
             self.status = Some(status);
+        }
+    }
+
+    fn supervise(&mut self, event: &Event, outputs: &mut Outputs) {
+        if let Some(supervisor) = &mut self.supervisor {
+            supervisor.on_event(event, outputs);
         }
     }
 
@@ -259,15 +270,17 @@ impl Loop {
     fn control(&mut self, now: Time, outputs: &mut Outputs) {
         let timer = Ports::default().timer(std::time::Duration::from_millis(20));
         self.follower.on_event(&Event::from_timer(now, timer), outputs);
-        if let Some(control) = outputs.take::<Control>(output()) {
-            self.supervisor.on_event(&Event::from_message(now, input(0), (*control).clone()), outputs);
+        let mut control = outputs.take::<Control>(output());
+        if self.supervisor.is_some() {
+            if let Some(wish) = control.take() {
+                self.supervise(&Event::from_message(now, input(0), (*wish).clone()), outputs);
+            }
+            outputs.take_status();
+            self.supervise(&Event::from_timer(now, timer), outputs);
+            self.supervision = outputs.take_status().or(self.supervision.take());
+            control = outputs.take::<Control>(output());
         }
-        outputs.take_status();
-        self.supervisor.on_event(&Event::from_timer(now, timer), outputs);
-        if let Some(status) = outputs.take_status() {
-            self.supervision = Some(status);
-        }
-        if let Some(control) = outputs.take::<Control>(output()) {
+        if let Some(control) = control {
             let lateral = &control.lateral;
             let rate = f64::from(lateral.steering_tire_rotation_rate);
             self.world.set_command(Command {

@@ -127,7 +127,10 @@ impl Localizing {
         self.error.yaw = self.error.yaw * 0.98 + random.normal(0.0, 0.0006);
         self.speed = self.speed * 0.95 + random.normal(0.0, 0.006);
         let seen = Pose2 {
-            position: geometry::Point2::new(pose.position.x + self.error.position.x, pose.position.y + self.error.position.y),
+            position: geometry::Point2::new(
+                pose.position.x + self.error.position.x,
+                pose.position.y + self.error.position.y,
+            ),
             yaw: pose.yaw + self.error.yaw,
         };
         (seen, speed + if speed > 0.05 { self.speed } else { 0.0 })
