@@ -4,11 +4,13 @@
 //! scored; the best one is driven. After Dauner et al. 2023, "Parting with Misconceptions about Learning-based
 //! Vehicle Motion Planning".
 
+mod corridor;
 mod forward_simulation;
 mod message;
 mod node;
 mod parameters;
 mod planner;
+mod proposal;
 mod proposal_path;
 mod reference_path;
 mod right_of_way;

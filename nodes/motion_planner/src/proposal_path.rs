@@ -4,17 +4,42 @@ use geometry::{Map, Pose2, angle_difference};
 
 use crate::reference_path::{Axis, STEP, curvature_of, with_headings};
 
-/// What a path does.
+/// How far beside the axis a path runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Shape {
-    /// Arc length on the axis, offset and slope of the offset where the car is.
-    pub from: (f64, f64, f64),
-    /// Offset to reach, m, left positive.
+    /// Arc length on the axis where it begins, m.
+    pub from_s: f64,
+    /// Offset (m, left positive), its slope and its second derivative (1/m) there.
+    pub from: [f64; 3],
+    /// Offset to reach, m.
     pub offset: f64,
     /// Over which length, m.
     pub blend: f64,
     /// Where the return to the centre line begins, m on the axis.
     pub return_from: f64,
+}
+
+impl Shape {
+    /// Offset, slope and second derivative at an arc length of the axis.
+    pub fn at(&self, s: f64) -> [f64; 3] {
+        let x = s - self.from_s;
+        if x <= 0.0 {
+            let [offset, slope, _] = self.from;
+            return [offset + slope * x.max(-3.0), slope, 0.0];
+        }
+        if x <= self.blend {
+            return quintic(self.from, self.offset, self.blend, x);
+        }
+        let length = (self.offset.abs() * 8.0).max(12.0);
+        let x = s - self.return_from.max(self.from_s + self.blend);
+        if x <= 0.0 {
+            [self.offset, 0.0, 0.0]
+        } else if x >= length {
+            [0.0; 3]
+        } else {
+            quintic([self.offset, 0.0, 0.0], 0.0, length, x)
+        }
+    }
 }
 
 /// A path with its offset from the axis at each sample of the axis.
@@ -28,27 +53,7 @@ pub(crate) struct ProposalPath {
 
 impl ProposalPath {
     pub fn lay(axis: &Axis, shape: Shape) -> Self {
-        let (s0, d0, slope) = shape.from;
-        let offsets: Vec<f64> = (0..axis.poses.len())
-            .map(|i| {
-                let s = i as f64 * STEP;
-                if s <= s0 {
-                    d0 + slope * (s - s0).max(-3.0)
-                } else if s <= s0 + shape.blend {
-                    quintic(d0, slope, shape.offset, shape.blend, s - s0)
-                } else {
-                    let length = (shape.offset.abs() * 8.0).max(12.0);
-                    let x = s - shape.return_from.max(s0 + shape.blend);
-                    if x <= 0.0 {
-                        shape.offset
-                    } else if x >= length {
-                        0.0
-                    } else {
-                        quintic(shape.offset, 0.0, 0.0, length, x)
-                    }
-                }
-            })
-            .collect();
+        let offsets: Vec<f64> = (0..axis.poses.len()).map(|i| shape.at(i as f64 * STEP)[0]).collect();
         let points: Vec<_> = axis
             .poses
             .iter()
@@ -69,12 +74,35 @@ impl ProposalPath {
     }
 }
 
-/// From offset and slope at 0 to an offset with no slope at `length`, without curvature at both ends.
-fn quintic(from: f64, slope: f64, to: f64, length: f64, x: f64) -> f64 {
-    let t = (x / length).clamp(0.0, 1.0);
-    let (h, m) = (to - from, slope * length);
-    from + m * t
-        + (10.0 * h - 6.0 * m) * t.powi(3)
-        + (-15.0 * h + 8.0 * m) * t.powi(4)
-        + (6.0 * h - 3.0 * m) * t.powi(5)
+/// From offset, slope and second derivative at 0 to an offset with neither at `length`: the three of them at `x`.
+fn quintic(from: [f64; 3], to: f64, length: f64, x: f64) -> [f64; 3] {
+    let [d, v, a] = from;
+    let x = x.clamp(0.0, length);
+    // What is missing at the end: offset, slope, second derivative.
+    let offset = to - (d + v * length + a * length * length / 2.0);
+    let slope = -(v + a * length) * length;
+    let second = -a * length * length;
+    let cubic = (10.0 * offset - 4.0 * slope + second / 2.0) / length.powi(3);
+    let quartic = (-15.0 * offset + 7.0 * slope - second) / length.powi(4);
+    let quintic = (6.0 * offset - 3.0 * slope + second / 2.0) / length.powi(5);
+    [
+        d + v * x + a / 2.0 * x * x + cubic * x.powi(3) + quartic * x.powi(4) + quintic * x.powi(5),
+        v + a * x + 3.0 * cubic * x * x + 4.0 * quartic * x.powi(3) + 5.0 * quintic * x.powi(4),
+        a + 6.0 * cubic * x + 12.0 * quartic * x * x + 20.0 * quintic * x.powi(3),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shape_cut_anywhere_goes_on_as_it_was() {
+        let whole = Shape { from_s: 3.0, from: [1.2, 0.05, 0.01], offset: -0.4, blend: 20.0, return_from: 60.0 };
+        let rest = Shape { from_s: 11.0, from: whole.at(11.0), blend: 12.0, ..whole };
+        for s in 11..40 {
+            let (a, b) = (whole.at(f64::from(s)), rest.at(f64::from(s)));
+            assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-9), "{a:?} {b:?} at {s}");
+        }
+    }
 }

@@ -1,15 +1,20 @@
 //! What a simulated proposal costs: first what must not happen, then what one would rather have.
 
+use geometry::{Map, Pose2, angle_difference};
 use vehicle::Vehicle;
 
 use crate::forward_simulation::{DT, State};
 use crate::parameters::Parameters;
 use crate::proposal_path::ProposalPath;
 use crate::reference_path::Axis;
-use crate::road_user::{RoadUser, SAMPLE_S};
+use crate::road_user::{Class, RoadUser, SAMPLE_S};
 
 /// Cost from which a proposal counts as refused.
 pub(crate) const REFUSED: f64 = 1e4;
+
+/// Who comes towards the car on the other side of the road does not leave it: weight of futures that say so. Headings
+/// are measured to a few degrees only, and a future straight on along a wrong one crosses the car's lane.
+const AGAINST_TRAFFIC: f64 = 0.3;
 
 /// Kept free to the edge of the lane, m: what the follower may be off.
 const EDGE_M: f64 = 0.1;
@@ -54,6 +59,7 @@ pub(crate) fn contact(
         if behind_now && !changes_lane {
             continue;
         }
+        let beside_now = user.class != Class::Pedestrian && user.speed() > 1.0 && aside_of(path, user, vehicle) > 0.3;
         let mut probability = 0.0;
         let mut nearest_cost: f64 = 0.0;
         for future in &user.futures {
@@ -71,8 +77,10 @@ pub(crate) fn contact(
                 let margin = (base + 0.05 * t).min(base + 0.2).min((now_gap - 0.05).max(0.0));
                 let gap = ego.distance(&user.footprint(future.poses[k]));
                 if gap.is_nan() || gap <= margin {
-                    probability += future.probability * if t < 2.5 { 1.0 } else { 1.0 - 0.2 * (t - 2.5) };
-                    if t < out.first_s && future.probability > 0.1 {
+                    let turn = angle_difference(future.poses[k].yaw, pose.yaw).abs();
+                    let likely = if beside_now && turn > 2.6 { AGAINST_TRAFFIC } else { 1.0 } * future.probability;
+                    probability += likely * if t < 2.5 { 1.0 } else { 1.0 - 0.2 * (t - 2.5) };
+                    if t < out.first_s && likely > 0.1 {
                         out.first_s = t;
                         out.first_at = *s;
                     }
@@ -90,6 +98,19 @@ pub(crate) fn contact(
         out.nearness += nearest_cost;
     }
     out
+}
+
+/// How far a road user is beside the strip that the car sweeps on its path, m.
+fn aside_of(path: &ProposalPath, user: &RoadUser, vehicle: &Vehicle) -> f64 {
+    let square = |pose: &Pose2<Map>| {
+        let v = pose.position - user.pose.position;
+        v.dot(v)
+    };
+    let nearest = path.poses.iter().min_by(|a, b| square(a).total_cmp(&square(b)));
+    nearest.map_or(0.0, |pose| {
+        let off = pose.forward().cross(user.pose.position - pose.position).abs();
+        off - (user.width + vehicle.width_m) / 2.0
+    })
 }
 
 /// Cost of leaving the own lane: of the road beyond what may be used (refused) and of the neighbour's lane (soft).

@@ -61,7 +61,7 @@ fn run(drive: &mut Loop, show: &str) -> Summary {
     let mut summary = Summary::default();
     let mut trace = Trace::default();
     let (mut stood, mut told, mut off) = (0.0_f64, 0, 0.0);
-    let mut before = 0.0;
+    let (mut before, mut braked) = (0.0, 0.0);
     let mut steps = 0;
     while !drive.world.goal_reached() && drive.world.time_s() < drive.world.scenario().duration_s {
         drive.step();
@@ -91,6 +91,10 @@ fn run(drive: &mut Loop, show: &str) -> Summary {
                 trace.print(50, 3);
                 println!("    ^ {event:?}");
             }
+        } else if ego.acceleration_mps2 < -4.5 && ego.speed_mps > 0.5 && drive.world.time_s() > braked + 5.0 {
+            braked = drive.world.time_s();
+            trace.print(20, 3);
+            println!("    ^ brakes hard");
         } else if out > off + 0.25 {
             trace.print(30, 3);
             println!("    ^ off the road {:.1} s, across a line {:.1} s", counts.off_road_s, counts.lane_departure_s);

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::fmt::Write;
 
-use geometry::{BaseLink, Pose2};
+use geometry::{BaseLink, Map, Point2, Pose2};
+use msgs::autoware_perception_msgs::msg::PredictedObject;
 
 use crate::support::Loop;
 
@@ -91,5 +92,41 @@ pub fn line(drive: &Loop) -> String {
         let _ = write!(text, " | {who}");
     }
     let _ = write!(text, "\n      {}", drive.verdicts());
+    if let Some(objects) = drive.objects() {
+        for object in &objects.objects {
+            let id = u128::from_be_bytes(object.object_id.uuid);
+            if drive.verdicts().contains(&format!(" of {id:x} ")) {
+                text += &futures(object, pose);
+            }
+        }
+    }
+    text
+}
+
+/// Where an object is and may be in 1, 2 and 3 s, relative to the car now.
+fn futures(object: &PredictedObject, ego: Pose2<Map>) -> String {
+    let relative = |pose: &msgs::geometry_msgs::msg::Pose| {
+        let at = ego.inverse_transform::<BaseLink>(Point2::new(pose.position.x, pose.position.y));
+        format!("{:.1} {:.1}", at.x, at.y)
+    };
+    let kinematics = &object.kinematics;
+    let twist = &kinematics.initial_twist_with_covariance.twist.linear;
+    let mut text = format!(
+        "\n        object {:x} label {:?} size {:.1} {:.1} at {} speed {:.1} {:.1}:",
+        u128::from_be_bytes(object.object_id.uuid),
+        object.classification.first().map(|c| c.label),
+        object.shape.dimensions.x,
+        object.shape.dimensions.y,
+        relative(&kinematics.initial_pose_with_covariance.pose),
+        twist.x,
+        twist.y
+    );
+    for path in &kinematics.predicted_paths {
+        let _ = write!(text, " ({:.2}:", path.confidence);
+        for i in [2, 4, 6] {
+            let _ = write!(text, " {},", path.path.get(i).map_or_else(String::new, relative));
+        }
+        text.push(')');
+    }
     text
 }

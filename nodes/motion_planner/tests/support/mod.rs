@@ -256,15 +256,12 @@ impl Loop {
             "trajectory_follower",
         ];
         let failed = self.status.as_ref().is_some_and(|status| status.level == Level::Error);
-        let mut array = DiagnosticArray::default();
-        array.status = names
-            .map(|name| DiagnosticStatus {
-                level: if failed && name == "motion_planner" { DiagnosticStatus::ERROR } else { DiagnosticStatus::OK },
-                name: name.into(),
-                ..DiagnosticStatus::default()
-            })
-            .to_vec();
-        array
+        let status = names.map(|name| DiagnosticStatus {
+            level: if failed && name == "motion_planner" { DiagnosticStatus::ERROR } else { DiagnosticStatus::OK },
+            name: name.into(),
+            ..DiagnosticStatus::default()
+        });
+        DiagnosticArray { status: status.to_vec(), ..DiagnosticArray::default() }
     }
 
     fn control(&mut self, now: Time, outputs: &mut Outputs) {

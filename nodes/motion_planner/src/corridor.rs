@@ -1,0 +1,162 @@
+//! A lane to drive along with all that is known of it in one cycle.
+
+use std::sync::Arc;
+
+use geometry::angle_difference;
+use road_map::LaneId;
+
+use crate::forward_simulation::{Leaders, State};
+use crate::planner::{Planner, Situation, Start};
+use crate::proposal_path::ProposalPath;
+use crate::reference_path::{Axis, AxisEnd};
+use crate::right_of_way::{GiveWay, give_ways, places};
+use crate::road_user::{SAMPLE_S, SAMPLES, UserOnAxis, relate};
+use crate::traffic_rules::{Demands, Scene, demands};
+
+/// How the car lies beside an axis when a plan begins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lateral {
+    /// Offset (m), slope and second derivative (1/m).
+    pub from: [f64; 3],
+    /// The offset that the previous path on this axis reaches, and what is left of its blend, m.
+    pub going_on: Option<(f64, f64)>,
+}
+
+/// An axis with all that is computed once for it.
+pub(crate) struct Corridor {
+    pub axis: Axis,
+    pub lane: LaneId,
+    pub changes_lane: bool,
+    pub start: State,
+    pub lateral: Lateral,
+    pub demands: Demands,
+    pub gives: Vec<GiveWay>,
+    pub relations: Vec<UserOnAxis>,
+    pub cost: f64,
+}
+
+impl Planner {
+    /// The car's lane and those that it may change to.
+    pub fn corridors(&mut self, situation: &Situation, begin: Start, segment: usize, lane: LaneId) -> Vec<Corridor> {
+        let map = Arc::clone(&self.map);
+        let Some(current) = map.lane(lane) else { return Vec::new() };
+        let pose = begin.pose;
+        let mut lanes = vec![(lane, false)];
+        for (can, neighbor) in
+            [(current.can_change_left(), current.left_neighbor), (current.can_change_right(), current.right_neighbor)]
+        {
+            if let Some(id) =
+                neighbor.filter(|id| can && self.route.index_of(*id, segment).is_some_and(|i| i <= segment + 2))
+            {
+                lanes.push((id, true));
+            }
+        }
+        let patience = self.standing_since.is_some_and(|since| situation.now_s - since > 8.0);
+        let places = places(&map, &situation.users);
+        let mut corridors = Vec::new();
+        for (id, changes_lane) in lanes {
+            let Some(target) = map.lane(id) else { continue };
+            let at = target.position_of(pose.position);
+            let index = self.route.index_of(id, segment).unwrap_or(segment);
+            let Some(axis) = Axis::build(&map, &self.route, index, (id, at.s), patience) else { continue };
+            let (s, d) = axis.project(pose.position);
+            let lateral = self.lateral(&axis, id, begin, s, d);
+            let start = State { s, speed: begin.speed, acceleration: begin.acceleration };
+            let scene = Scene {
+                map: &map,
+                users: &situation.users,
+                lights: &situation.lights,
+                now_s: situation.now_s,
+                front_m: self.vehicle.front_m(),
+                length_m: self.vehicle.length_m(),
+            };
+            let mut memory = std::mem::take(&mut self.memory);
+            let demands = if changes_lane {
+                demands(&scene, &axis, start, &mut memory.clone(), &self.parameters)
+            } else {
+                demands(&scene, &axis, start, &mut memory, &self.parameters)
+            };
+            self.memory = memory;
+            let gives =
+                give_ways(&map, &axis, s + self.vehicle.front_m(), &situation.users, &places, &situation.lights);
+            let relations = relate(&axis, &situation.users);
+            let mut cost = if changes_lane { 4.0 } else { 0.0 };
+            if axis.end == AxisEnd::RouteLost {
+                cost += 30.0 * (1.0 - (axis.end_s - s) / 150.0).max(0.0);
+            }
+            if changes_lane && self.previous.as_ref().is_some_and(|p| p.lane == id) {
+                cost -= 3.5;
+            }
+            corridors.push(Corridor { axis, lane: id, changes_lane, start, lateral, demands, gives, relations, cost });
+        }
+        corridors
+    }
+
+    /// How the car lies beside an axis: as the previous path has it where that is being followed.
+    fn lateral(&self, axis: &Axis, lane: LaneId, begin: Start, s: f64, d: f64) -> Lateral {
+        let (i, _) = axis.between(s);
+        let slope = angle_difference(begin.pose.yaw, axis.poses[i].yaw).clamp(-0.7, 0.7).tan();
+        let Some((previous, at)) = self.previous.as_ref().zip(begin.on_previous) else {
+            return Lateral { from: [d, slope, 0.0], going_on: None };
+        };
+        let shape = previous.path.shape;
+        let [offset, slope, second] = shape.at(at);
+        if previous.axis.spans.iter().any(|span| span.lane == lane) {
+            let left = shape.from_s + shape.blend - at;
+            return Lateral { from: [offset, slope, second], going_on: Some((shape.offset, left)) };
+        }
+        // Beside another axis the same path has another offset.
+        let (_, d) = axis.project(previous.path.pose_at(at).position);
+        Lateral { from: [d, slope, second], going_on: None }
+    }
+
+    /// Speed caps of the rules, where people may step out, and where others may come out of hiding.
+    pub fn caps(&self, corridor: &Corridor, situation: &Situation) -> Vec<(f64, f64, f64)> {
+        let mut caps = corridor.demands.caps.clone();
+        for give in &corridor.gives {
+            caps.push((give.from - 6.0, give.from, 6.5));
+        }
+        for (relation, user) in corridor.relations.iter().zip(&situation.users) {
+            let now = relation.now;
+            let gap = now.d.abs() - now.half_d - self.vehicle.width_m / 2.0;
+            if user.is_person() && gap < 2.5 && gap > -1.0 && now.s > corridor.start.s {
+                caps.push((now.s - 4.0, now.s + 1.0, 5.0 + 3.0 * gap.max(0.0)));
+            } else if user.speed() < 0.4 && gap < 1.2 && now.s > corridor.start.s {
+                caps.push((now.s - now.half_s - 3.0, now.s + now.half_s, 7.0 + 3.0 * gap.max(0.0)));
+            }
+        }
+        caps
+    }
+
+    pub fn leaders(&self, corridor: &Corridor, path: &ProposalPath, situation: &Situation) -> Leaders {
+        let mut leaders: Leaders = vec![Vec::new(); SAMPLES];
+        let half = self.vehicle.width_m / 2.0;
+        for (relation, user) in corridor.relations.iter().zip(&situation.users) {
+            if relation.now.s < corridor.start.s + self.vehicle.front_m() * 0.5
+                || relation.now.s > corridor.axis.length()
+            {
+                continue;
+            }
+            let margin = if user.is_person() { 0.5 } else { 0.25 };
+            let likeliest = relation.futures.iter().map(|(p, _)| *p).fold(0.0, f64::max);
+            for (probability, samples) in &relation.futures {
+                // What may happen is for the collision check; one follows what is likely to.
+                if *probability < 0.3 && *probability < likeliest {
+                    continue;
+                }
+                for k in 0..SAMPLES {
+                    let at = samples[k];
+                    let rear = at.s - at.half_s;
+                    let d = at.d - Axis::at(&path.offsets, rear.max(corridor.start.s));
+                    if d.abs() < at.half_d + half + margin {
+                        let (a, b) = (samples[k.saturating_sub(1)], samples[(k + 1).min(SAMPLES - 1)]);
+                        let steps = (k + 1).min(SAMPLES - 1) - k.saturating_sub(1);
+                        let speed = (b.s - a.s) / (steps as f64 * SAMPLE_S);
+                        leaders[k].push((rear, speed.clamp(-20.0, 40.0)));
+                    }
+                }
+            }
+        }
+        leaders
+    }
+}
