@@ -44,3 +44,14 @@ pub fn environment(library: &Path) -> Result<Environment, EnvironmentError> {
     *current = Some((library.into(), made.clone()));
     Ok(made)
 }
+
+/// The ONNX Runtime library that `FERRODRIVE_ONNXRUNTIME` names, or else the one that setting up has put under `share`
+/// (the newest by name).
+pub fn find_library(share: &Path) -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os("FERRODRIVE_ONNXRUNTIME") {
+        return Some(named.into());
+    }
+    let entries = std::fs::read_dir(share.join(".ferrodrive/onnxruntime")).ok()?;
+    let libraries = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    libraries.filter(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("libonnxruntime.so"))).max()
+}

@@ -216,9 +216,9 @@ fn a_missing_model_and_a_changed_one_are_refused_with_what_to_do() {
 }
 
 fn onnxruntime() -> Option<PathBuf> {
-    let path = std::env::var_os("FERRODRIVE_ONNXRUNTIME").map(PathBuf::from);
+    let path = inference::find_library(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
     if path.is_none() {
-        println!("skipped: FERRODRIVE_ONNXRUNTIME names no ONNX Runtime library");
+        println!("skipped: no ONNX Runtime library: run `make setup` once");
     }
     path
 }

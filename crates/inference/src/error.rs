@@ -1,0 +1,109 @@
+use std::path::PathBuf;
+
+use crate::environment::EnvironmentError;
+
+/// Why a model cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// A file of the model's folder cannot be read.
+    #[error("model {path}: {source}; {hint}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// The manifest is no manifest.
+    #[error("model manifest {path}: {reason}")]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// What is wrong, with the line.
+        reason: String,
+    },
+    /// The file is another than the manifest's.
+    #[error("model {path}: expected sha256 {expected}, got {got}; restore the file or export it again")]
+    Hash {
+        /// The file.
+        path: PathBuf,
+        /// The manifest's.
+        expected: String,
+        /// The file's.
+        got: String,
+    },
+    /// A tensor is missing or of another type or shape than its reader needs.
+    #[error("model {path}: {side} `{tensor}`: {whose} expects {expected}, got {got}; {hint}")]
+    Tensor {
+        /// The manifest or the model's file.
+        path: PathBuf,
+        /// `input` or `output`.
+        side: &'static str,
+        /// The tensor.
+        tensor: String,
+        /// Who expects it: the node, or the manifest.
+        whose: &'static str,
+        /// What is expected.
+        expected: String,
+        /// What came.
+        got: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// No execution provider of the manifest is one that this build has.
+    #[error(
+        "model manifest {path}: execution provider `{got}`: expected one of {known}; this build runs no other, and does not fall back on its own"
+    )]
+    Provider {
+        /// The manifest.
+        path: PathBuf,
+        /// The name.
+        got: String,
+        /// The names known.
+        known: String,
+    },
+    /// No library was named.
+    #[error("model {path} needs the ONNX Runtime library and none was given: run `make drive` once, or name one")]
+    NoLibrary {
+        /// The model's folder.
+        path: PathBuf,
+    },
+    /// The library cannot be used.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// ONNX Runtime refuses the model or a run.
+    #[error("model {name}: ONNX Runtime: {reason}")]
+    Runtime {
+        /// The model.
+        name: String,
+        /// What it says.
+        reason: String,
+    },
+    /// An input of a run has the wrong number of values.
+    #[error("model {name}: input `{tensor}`: expected {expected} values, got {got}")]
+    Input {
+        /// The model.
+        name: String,
+        /// The tensor; empty where the number of inputs is wrong.
+        tensor: String,
+        /// How many it takes.
+        expected: usize,
+        /// How many came.
+        got: usize,
+    },
+    /// An output holds NaN or infinity.
+    #[error(
+        "model {name}: output `{tensor}` holds {value} at {at}: its inputs or its weights are broken; nothing of this run is used"
+    )]
+    NotFinite {
+        /// The model.
+        name: String,
+        /// The tensor.
+        tensor: String,
+        /// The first such value.
+        value: f32,
+        /// Its index.
+        at: usize,
+    },
+}

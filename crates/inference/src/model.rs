@@ -1,0 +1,222 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use ort::session::{Session, SessionInputValue};
+use ort::value::{Outlet, TensorElementType, TensorRef};
+use sha2::{Digest, Sha256};
+
+use crate::environment::environment;
+use crate::error::ModelError;
+use crate::manifest::{ElementType, Manifest, TensorSpec};
+use crate::provider::ExecutionProvider;
+use crate::usage::Record;
+
+/// Runs before the first that counts.
+const WARM_UP_RUNS: usize = 2;
+
+/// The tensors that a node's code gives and reads, in its order: names and shapes, all float32.
+#[derive(Debug, Clone, Copy)]
+pub struct Signature<'a> {
+    /// What goes in.
+    pub inputs: &'a [(&'a str, &'a [usize])],
+    /// What comes out.
+    pub outputs: &'a [(&'a str, &'a [usize])],
+}
+
+/// A model ready to run: checked, warmed up, on one execution provider.
+pub struct Model {
+    manifest: Manifest,
+    folder: PathBuf,
+    provider: ExecutionProvider,
+    session: Session,
+    inputs: Vec<TensorSpec>,
+    outputs: Vec<TensorSpec>,
+    /// For each input of the session the place among those of the signature.
+    order: Vec<usize>,
+    record: Arc<Record>,
+}
+
+impl Model {
+    /// Loads a model's folder: checks the manifest, the tensors that the node needs, the file's hash, and what ONNX Runtime
+    /// itself says of the file; then runs it on zeros, so that the first real run costs no more than the others.
+    ///
+    /// # Errors
+    /// [`ModelError`] naming file or tensor, what was expected, what came and what to do.
+    pub fn load(folder: &Path, library: Option<&Path>, signature: Signature) -> Result<Self, ModelError> {
+        let manifest = Manifest::read(folder)?;
+        let provider = manifest.provider(folder)?;
+        let path = folder.join("manifest.toml");
+        let inputs = select(&path, "input", &manifest.inputs, signature.inputs)?;
+        let outputs = select(&path, "output", &manifest.outputs, signature.outputs)?;
+        let file = folder.join(&manifest.file);
+        let bytes = std::fs::read(&file).map_err(|source| ModelError::Read {
+            path: file.clone(),
+            source,
+            hint: "its manifest names it: restore it or export it again",
+        })?;
+        let got: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        if !got.eq_ignore_ascii_case(&manifest.sha256) {
+            return Err(ModelError::Hash { path: file, expected: manifest.sha256, got });
+        }
+        let library = library.ok_or_else(|| ModelError::NoLibrary { path: folder.into() })?;
+        let environment = environment(library)?;
+        let failed = |reason: String| ModelError::Runtime { name: manifest.name.clone(), reason };
+        let builder = Session::builder(&environment).map_err(|e| failed(e.to_string()))?;
+        let mut builder = provider.apply(builder).map_err(failed)?;
+        let session = builder.commit_from_memory(&bytes).map_err(|e| failed(e.to_string()))?;
+        compare(&file, "input", session.inputs(), &inputs)?;
+        compare(&file, "output", session.outputs(), &outputs)?;
+        let place = |outlet: &Outlet| inputs.iter().position(|spec| spec.name == outlet.name());
+        let order: Vec<usize> = session.inputs().iter().filter_map(place).collect();
+        let record = Record::enter(&manifest.name, &manifest.precision, provider.name());
+        let mut model = Self { folder: folder.into(), provider, session, inputs, outputs, order, record, manifest };
+        let zeros: Vec<Vec<f32>> = model.inputs.iter().map(|spec| vec![0.0; spec.len()]).collect();
+        let zeros: Vec<&[f32]> = zeros.iter().map(Vec::as_slice).collect();
+        for _ in 0..WARM_UP_RUNS {
+            model.compute(&zeros, |_| ())?;
+        }
+        Ok(model)
+    }
+
+    /// What its folder says of it.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What runs it.
+    pub fn execution_provider(&self) -> ExecutionProvider {
+        self.provider
+    }
+
+    /// Runs once on inputs in the signature's order, row-major, and gives `read` the outputs in the signature's order. Inputs
+    /// are not copied, outputs are read where ONNX Runtime has put them.
+    ///
+    /// # Errors
+    /// [`ModelError`] where an input has the wrong length, the run fails, or an output is not finite: then `read` is not
+    /// called.
+    pub fn run<R>(&mut self, inputs: &[&[f32]], read: impl FnOnce(&[&[f32]]) -> R) -> Result<R, ModelError> {
+        let record = Arc::clone(&self.record);
+        let start = Instant::now();
+        let mut end = start;
+        let result = self.compute(inputs, |outputs| {
+            end = Instant::now();
+            read(outputs)
+        })?;
+        record.add(end - start);
+        Ok(result)
+    }
+
+    fn compute<R>(&mut self, inputs: &[&[f32]], read: impl FnOnce(&[&[f32]]) -> R) -> Result<R, ModelError> {
+        let name = &self.manifest.name;
+        let wrong = |tensor: &str, expected: usize, got: usize| ModelError::Input {
+            name: name.clone(),
+            tensor: tensor.into(),
+            expected,
+            got,
+        };
+        if inputs.len() != self.inputs.len() {
+            return Err(wrong("", self.inputs.len(), inputs.len()));
+        }
+        let failed = |e: ort::Error| ModelError::Runtime { name: name.clone(), reason: e.to_string() };
+        let mut values: Vec<SessionInputValue> = Vec::with_capacity(inputs.len());
+        for &place in &self.order {
+            let (spec, data) = (&self.inputs[place], inputs[place]);
+            if data.len() != spec.len() {
+                return Err(wrong(&spec.name, spec.len(), data.len()));
+            }
+            values.push(TensorRef::from_array_view((spec.shape.as_slice(), data)).map_err(failed)?.into());
+        }
+        let answers = self.session.run::<0>(values.as_slice()).map_err(failed)?;
+        let mut outputs: Vec<&[f32]> = Vec::with_capacity(self.outputs.len());
+        for spec in &self.outputs {
+            let value = answers.get(&spec.name).ok_or_else(|| ModelError::Runtime {
+                name: name.clone(),
+                reason: format!("no output `{}` came", spec.name),
+            })?;
+            let (_, data) = value.try_extract_tensor::<f32>().map_err(failed)?;
+            if let Some(at) = data.iter().position(|v| !v.is_finite()) {
+                let tensor = spec.name.clone();
+                return Err(ModelError::NotFinite { name: name.clone(), tensor, value: data[at], at });
+            }
+            outputs.push(data);
+        }
+        Ok(read(&outputs))
+    }
+}
+
+/// The manifest's tensors that the node needs, in its order.
+fn select(
+    path: &Path,
+    side: &'static str,
+    specs: &[TensorSpec],
+    needed: &[(&str, &[usize])],
+) -> Result<Vec<TensorSpec>, ModelError> {
+    let needs = needed.iter().map(|(name, shape)| {
+        let spec = specs.iter().find(|spec| spec.name == *name);
+        match spec {
+            Some(spec) if spec.shape == *shape => Ok(spec.clone()),
+            _ => Err(ModelError::Tensor {
+                path: path.into(),
+                side,
+                tensor: (*name).into(),
+                whose: "the node",
+                expected: format!("float32 {shape:?}"),
+                got: spec.map_or_else(|| "no such tensor".into(), |spec| format!("float32 {:?}", spec.shape)),
+                hint: "use a model made for this version of the node",
+            }),
+        }
+    });
+    let selected = needs.collect::<Result<Vec<_>, _>>()?;
+    match specs.iter().find(|spec| !needed.iter().any(|(name, _)| *name == spec.name)) {
+        // An output more does no harm; an input more would be left without values.
+        Some(extra) if side == "input" => Err(ModelError::Tensor {
+            path: path.into(),
+            side,
+            tensor: extra.name.clone(),
+            whose: "the node",
+            expected: "no such tensor".into(),
+            got: format!("float32 {:?}", extra.shape),
+            hint: "use a model made for this version of the node",
+        }),
+        _ => Ok(selected),
+    }
+}
+
+/// Holds the manifest's tensors against those that ONNX Runtime finds in the file.
+fn compare(path: &Path, side: &'static str, outlets: &[Outlet], specs: &[TensorSpec]) -> Result<(), ModelError> {
+    let wrong = |tensor: &str, expected: String, got: String| ModelError::Tensor {
+        path: path.into(),
+        side,
+        tensor: tensor.into(),
+        whose: "the manifest",
+        expected,
+        got,
+        hint: "make the manifest say what the file holds, or export it again",
+    };
+    for spec in specs {
+        let ElementType::Float32 = spec.element;
+        let expected = format!("float32 {:?}", spec.shape);
+        let Some(outlet) = outlets.iter().find(|outlet| outlet.name() == spec.name) else {
+            let names: Vec<&str> = outlets.iter().map(Outlet::name).collect();
+            return Err(wrong(&spec.name, expected, format!("only {names:?}")));
+        };
+        let (element, shape) = (outlet.dtype().tensor_type(), outlet.dtype().tensor_shape());
+        let same = shape
+            .is_some_and(|got| got.iter().map(|n| usize::try_from(*n).ok()).eq(spec.shape.iter().map(|n| Some(*n))));
+        if element != Some(TensorElementType::Float32) || !same {
+            let kind = element.map_or_else(|| "no tensor".into(), |element| element.to_string());
+            let shape: Vec<i64> = shape.map(|shape| shape.iter().copied().collect()).unwrap_or_default();
+            return Err(wrong(&spec.name, expected, format!("{kind} {shape:?}")));
+        }
+    }
+    match outlets.iter().find(|outlet| !specs.iter().any(|spec| spec.name == outlet.name())) {
+        Some(extra) if side == "input" => Err(wrong(extra.name(), "no such tensor".into(), "one in the file".into())),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,106 @@
+//! The shipped model in streets that no training has seen, and on a real sensor's sweep.
+
+use std::path::Path;
+
+use geometry::{Point2, Pose2};
+use msgs::autoware_perception_msgs::msg::{DetectedObjects, ObjectClassification};
+use simulation::lidar::{LidarConfig, Scanner, Target, random_scene};
+use simulation::{Actor, ActorClass};
+
+mod support;
+use support::{Bench, cloud, imu, shipped, speed, transform};
+
+fn label(class: ActorClass) -> u8 {
+    match class {
+        ActorClass::Car => ObjectClassification::CAR,
+        ActorClass::Truck => ObjectClassification::TRUCK,
+        ActorClass::Cyclist => ObjectClassification::BICYCLE,
+        ActorClass::Pedestrian => ObjectClassification::PEDESTRIAN,
+        ActorClass::Obstacle => ObjectClassification::UNKNOWN,
+    }
+}
+
+/// What the node says of a street, with those to be found: well seen, within 35 m.
+fn look(seed: u64) -> Option<(DetectedObjects, Vec<(u8, Point2<geometry::BaseLink>)>)> {
+    let street = random_scene(seed);
+    let scan = Scanner::new(LidarConfig::default()).unwrap().scan(&street.scene, &street.sweep(1.2, 1.9, 0.1), seed);
+    let hits = |a: &Actor| scan.targets.iter().filter(|t| **t == Target::Actor(a.id)).count();
+    let mut bench = Bench::new(shipped()?);
+    bench.transforms(
+        0.0,
+        vec![transform("base_link", "lidar", [1.2, 0.0, 1.9]), transform("base_link", "imu", [0.0; 3])],
+    );
+    bench.speed(0.95, speed(0.95, street.ego_speed_mps as f32));
+    bench.imu(0.95, imu(0.95, 0.0));
+    let points = scan.points.iter().map(|p| [p.x, p.y, p.z, p.time]).collect();
+    let objects = bench.cloud(1.0, cloud(1.0, points)).unwrap();
+    let ego: Pose2<geometry::Map> = street.ego;
+    let seen = street.actors.iter().filter(|a| hits(a) >= 15);
+    let places = seen.map(|a| (label(a.class), ego.inverse_transform(a.pose.position)));
+    let near: Vec<_> = places.filter(|(_, p)| p.x.hypot(p.y) < 35.0).collect();
+    Some((DetectedObjects::clone(&objects), near))
+}
+
+#[test]
+fn most_road_users_that_are_well_seen_are_found_with_their_class() {
+    let (mut found, mut all) = (0, 0);
+    for seed in 7001..7013 {
+        let Some((objects, near)) = look(seed) else { return };
+        for (label, place) in near {
+            all += 1;
+            let hit = objects.objects.iter().any(|o| {
+                let p = &o.kinematics.pose_with_covariance.pose.position;
+                o.classification[0].label == label && (p.x - place.x).hypot(p.y - place.y) < 1.0
+            });
+            found += usize::from(hit);
+        }
+    }
+    println!("{found} of {all} found");
+    assert!(all > 100 && found as f64 > 0.85 * all as f64, "{found} of {all}");
+}
+
+#[test]
+fn the_same_cloud_gives_the_same_boxes() {
+    let (Some(first), Some(second)) = (look(7020), look(7020)) else { return };
+    assert_eq!(first.0, second.0);
+    assert!(!first.0.objects.is_empty());
+}
+
+/// Cars that a person has labelled in one sweep of KITTI's HDL-64, which the model has never seen the like of.
+#[test]
+fn cars_of_a_real_sweep_are_found() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/lidar");
+    let sweep = folder.join("kitti_000008.bin");
+    let (Ok(bytes), Ok(labels)) =
+        (std::fs::read(&sweep), std::fs::read_to_string(folder.join("kitti_000008_boxes.csv")))
+    else {
+        println!("skipped: no {} to test against", sweep.display());
+        return;
+    };
+    let Some(network) = shipped() else { return };
+    let values: Vec<f32> = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    let points = values.chunks_exact(4).map(|p| [p[0], p[1], p[2], 0.0]).collect();
+    let mut bench = Bench::new(network);
+    // The sensor sits 1.73 m above the ground; where the rear axle is does not matter.
+    bench.transforms(0.0, vec![transform("base_link", "lidar", [0.8, 0.0, 1.73])]);
+    let objects = bench.cloud(1.0, cloud(1.0, points)).unwrap();
+    let cars: Vec<[f64; 2]> = objects
+        .objects
+        .iter()
+        .filter(|o| matches!(o.classification[0].label, ObjectClassification::CAR | ObjectClassification::TRUCK))
+        .map(|o| &o.kinematics.pose_with_covariance.pose.position)
+        .map(|p| [p.x - 0.8, p.y])
+        .collect();
+    let mut found = 0;
+    for row in labels.lines().skip(1) {
+        let numbers: Vec<f64> = row.split(',').skip(1).map(|n| n.parse().unwrap()).collect();
+        let away = cars.iter().map(|c| (c[0] - numbers[0]).hypot(c[1] - numbers[1])).fold(f64::MAX, f64::min);
+        println!(
+            "car at {:.1}, {:.1}, {} points: nearest detection {away:.2} m away",
+            numbers[0], numbers[1], numbers[7]
+        );
+        found += usize::from(away < 1.5);
+    }
+    println!("{found} of 6 cars found, {} detections in all", objects.objects.len());
+    assert!(found >= 3, "{found} of 6");
+}
