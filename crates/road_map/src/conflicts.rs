@@ -47,7 +47,7 @@ pub(crate) fn find(graph: &mut LaneGraph, priorities: &BTreeSet<(LaneId, LaneId)
     }
 }
 
-/// Two lanes of one road that go on in the same lane: the one that ends gives way.
+/// Lanes outside junctions that go on in the same lane: exactly one of two goes first.
 fn join_outside_junctions(graph: &LaneGraph, lane: &Lane, found: &mut Vec<(LaneId, Conflict)>) {
     for next in lane.successors.iter().filter_map(|id| graph.lanes.get(id)) {
         for other in next.predecessors.iter().filter_map(|id| graph.lanes.get(id)) {
@@ -55,12 +55,31 @@ fn join_outside_junctions(graph: &LaneGraph, lane: &Lane, found: &mut Vec<(LaneI
                 continue;
             }
             if let (Some(mine), Some(theirs)) = (stretch(lane, other), stretch(other, lane)) {
-                let narrows = lane.width_at(lane.length()) < other.width_at(other.length());
-                let priority = if narrows { Priority::Other } else { Priority::Mine };
+                let priority = if goes_first(lane, other, next) { Priority::Mine } else { Priority::Other };
                 found.push((lane.id, conflict(other.id, mine, theirs, priority)));
             }
         }
     }
+}
+
+/// Which of two lanes that join goes first: the one that a sign does not stop, that does not narrow to its end, that
+/// allows more speed, that runs straighter into the next lane; at last the left one, since one joins from the right.
+fn goes_first(lane: &Lane, other: &Lane, next: &Lane) -> bool {
+    let signed = |l: &Lane| l.stop_lines.iter().any(|x| matches!(x.reason, StopReason::Yield | StopReason::StopSign));
+    let end = |l: &Lane| l.pose_at(l.length());
+    let bend = |l: &Lane| angle_difference(next.pose_at(0.0).yaw, l.pose_at(l.length() - 10.0).yaw).abs();
+    // Values that differ by less than this are the same.
+    let compare = |a: f64, b: f64, same: f64| if (a - b).abs() > same { Some(a < b) } else { None };
+    let by_sign = (signed(lane) != signed(other)).then(|| !signed(lane));
+    by_sign
+        .or_else(|| compare(other.width_at(other.length()), lane.width_at(lane.length()), 0.05))
+        .or_else(|| compare(other.speed_limit_mps, lane.speed_limit_mps, 0.1))
+        .or_else(|| compare(bend(lane), bend(other), 0.05))
+        .unwrap_or_else(|| {
+            let back = |l: &Lane| l.pose_at((l.length() - 10.0).max(0.0)).position - end(l).position;
+            let axis = next.pose_at(0.0).forward();
+            compare(axis.cross(back(other)), axis.cross(back(lane)), 0.05).unwrap_or(lane.id < other.id)
+        })
 }
 
 fn conflict(other: LaneId, mine: (f64, f64), theirs: (f64, f64), priority: Priority) -> Conflict {

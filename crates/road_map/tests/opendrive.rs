@@ -2,7 +2,7 @@
 #![allow(missing_docs)]
 
 use geometry::{Map, Point2, Pose2};
-use road_map::{Boundary, LaneChange, LaneGraph, LaneKind, MapError, RouteOptions};
+use road_map::{Boundary, LaneChange, LaneGraph, LaneKind, MapError, Priority, RouteOptions};
 
 /// A map of one road with two lanes each way, 3.5 m wide, broken lines between lanes of one direction.
 fn one_road(length: f64, geometry: &str) -> String {
@@ -180,4 +180,39 @@ fn no_damage_panics() {
 fn a_missing_file_is_named() {
     let error = LaneGraph::from_opendrive_file(std::path::Path::new("nowhere/town.xodr")).unwrap_err();
     assert!(matches!(error, MapError::Read { .. }) && error.to_string().contains("nowhere/town.xodr"));
+}
+
+/// Two roads that run into a third: one straight, one by an arc from its right, with these speed limits (km/h).
+fn joining_roads(straight_kmh: u32, arc_kmh: u32) -> LaneGraph {
+    let road = |id: u32, start: &str, length: f64, shape: &str, kmh: u32, link: &str| {
+        format!(
+            "<road id=\"{id}\" length=\"{length}\" junction=\"-1\"><link>{link}</link>\
+             <type s=\"0\" type=\"town\"><speed max=\"{kmh}\" unit=\"km/h\"/></type>\
+             <planView><geometry s=\"0\" {start} length=\"{length}\">{shape}</geometry></planView>\
+             <lanes><laneSection s=\"0\"><center><lane id=\"0\" type=\"none\"/></center><right><lane id=\"-1\" type=\"driving\">\
+             <link><successor id=\"-1\"/></link><width sOffset=\"0\" a=\"3.5\" b=\"0\" c=\"0\" d=\"0\"/></lane></right></laneSection></lanes></road>"
+        )
+    };
+    let to_third = "<successor elementType=\"road\" elementId=\"3\" contactPoint=\"start\"/>";
+    let (x, y) = (50.0 - 100.0 * 0.5_f64.sin(), -100.0 * (1.0 - 0.5_f64.cos()));
+    let arc = format!("x=\"{x}\" y=\"{y}\" hdg=\"0.5\"");
+    let text = format!(
+        "<OpenDRIVE><header revMajor=\"1\" revMinor=\"7\"/>{}{}{}</OpenDRIVE>",
+        road(1, "x=\"0\" y=\"0\" hdg=\"0\"", 50.0, "<line/>", straight_kmh, to_third),
+        road(2, &arc, 50.0, "<arc curvature=\"-0.01\"/>", arc_kmh, to_third),
+        road(3, "x=\"50\" y=\"0\" hdg=\"0\"", 50.0, "<line/>", 50, "")
+    );
+    LaneGraph::from_opendrive(&text, "test").unwrap()
+}
+
+#[test]
+fn of_two_lanes_that_join_outside_a_junction_exactly_one_goes_first() {
+    for (straight_kmh, arc_kmh, first) in [(50, 50, "road 1"), (50, 30, "road 1"), (30, 50, "road 2")] {
+        let graph = joining_roads(straight_kmh, arc_kmh);
+        for lane in graph.lanes().filter(|l| !l.source.starts_with("road 3")) {
+            let wanted = if lane.source.starts_with(first) { Priority::Mine } else { Priority::Other };
+            assert_eq!(lane.conflicts.len(), 1, "{}", lane.source);
+            assert_eq!(lane.conflicts[0].priority, wanted, "{straight_kmh} and {arc_kmh} km/h: {}", lane.source);
+        }
+    }
 }

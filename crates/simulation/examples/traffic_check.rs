@@ -1,7 +1,12 @@
-//! Runs traffic without a driven car and tells what went wrong:
-//! `cargo run --release -p simulation --example traffic_check -- MAP.xodr [SEED] [SECONDS]`.
+//! Runs traffic around a carefully driven car and tells what went wrong:
+//! `cargo run --release -p simulation --example traffic_check -- MAP.xodr [SEED] [SECONDS] [drive]`.
 //!
-//! Prints overlaps between road users, cars that stand for long, and how much faster than real time it ran.
+//! Prints overlaps between road users, who stands for long, what the referee saw, and how much faster than real time it
+//! ran. With `drive` it is the long drive in dense traffic instead of the smoke suite's.
+
+#[allow(dead_code, reason = "each user of it uses a part")]
+#[path = "../tests/support/mod.rs"]
+mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -9,7 +14,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use road_map::LaneGraph;
-use simulation::{ActorClass, SensorSuite, World, smoke_scenario};
+use simulation::{ActorClass, SensorSuite, World, drive_scenario, smoke_scenario};
+use support::CarefulDriver;
 use vehicle::Vehicle;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -18,10 +24,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let seed: u64 = arguments.next().as_deref().unwrap_or("1").parse()?;
     let seconds: usize = arguments.next().as_deref().unwrap_or("120").parse()?;
     let map = Arc::new(LaneGraph::from_opendrive_file(Path::new(&path))?);
-    let mut scenario = smoke_scenario(&map, seed)?;
-    scenario.traffic.follow_ego = false;
+    let long = arguments.next().as_deref() == Some("drive");
+    let scenario = if long { drive_scenario(&map, seed, 1500.0)? } else { smoke_scenario(&map, seed)? };
     let begun = Instant::now();
-    let mut world = World::new(map, Vehicle::default(), SensorSuite::default(), scenario)?;
+    let mut sensors = SensorSuite::default();
+    // Traffic is to be timed, not the LiDAR.
+    sensors.lidar.columns = 36;
+    let mut world = World::new(map, Vehicle::default(), sensors, scenario)?;
+    let mut driver = CarefulDriver::new(&world);
     println!(
         "made in {:.2} s, route {:.0} m, {} actors",
         begun.elapsed().as_secs_f64(),
@@ -32,10 +42,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut distance = BTreeMap::<ActorClass, (f64, usize)>::new();
     let (mut stuck, mut moved) = (BTreeSet::new(), BTreeSet::new());
     let begun = Instant::now();
-    for step in 0..seconds * 100 {
-        world.step();
-        if step % 10 != 0 {
-            continue;
+    let (mut stood, mut driven) = (0.0, 0.0);
+    for _ in 0..seconds * 10 {
+        driver.drive(&mut world);
+        let speed = world.ego().vehicle.speed_mps;
+        driven += speed * 0.1;
+        stood = if speed < 0.2 { stood + 0.1 } else { 0.0 };
+        if (20.0..20.1).contains(&(stood % 40.0)) {
+            println!(
+                "  {:.1} s: the car stands for {stood:.0} s at {:?}: {}",
+                world.time_s(),
+                world.ego().vehicle.pose,
+                driver.reason
+            );
         }
         let actors = world.actors();
         for (i, a) in actors.iter().enumerate() {
@@ -48,7 +67,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             *time = if a.speed_mps() < 0.2 && moving_kind { *time + 0.1 } else { 0.0 };
             if *time > 60.0 && a.speed_mps() < 0.2 && *time < seconds as f64 - 1.0 && stuck.insert(a.id) {
                 println!(
-                    "  {:.1} s: {:?} {} stands for a minute at {:?}, {:.0} m from the undriven car",
+                    "  {:.1} s: {:?} {} stands for a minute at {:?}, {:.0} m from the driven car",
                     world.time_s(),
                     a.class,
                     a.id,
@@ -80,6 +99,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         }
     }
+    for event in world.events() {
+        println!("  {event:?}");
+    }
+    println!("the car drove {driven:.0} m: {:?}", world.counts());
     let wall = begun.elapsed().as_secs_f64();
     println!(
         "{} pairs overlapped; {seconds} s in {wall:.2} s: {:.1} times real time",

@@ -63,6 +63,8 @@ pub(crate) struct Driver {
     pub granted: Vec<usize>,
     /// The junction lane that it may roll into to wait there.
     pub waits_inside: Option<usize>,
+    /// The lane that it is leaving sideways.
+    pub leaving: Option<usize>,
     /// The stop sign it has stopped at: lane and arc length.
     pub stopped_at: Option<(usize, f64)>,
     /// No lane change before this time.
@@ -88,6 +90,7 @@ impl Driver {
             arrived_s: None,
             granted: Vec::new(),
             waits_inside: None,
+            leaving: None,
             stopped_at: None,
             settled_until_s: 0.0,
             random,
@@ -102,7 +105,7 @@ impl Driver {
     pub fn place(&mut self, network: &Network, lane: usize, s: f64, speed: f64) {
         (self.lane, self.s, self.speed, self.acceleration) = (lane, s, speed, 0.0);
         (self.d, self.d_rate) = (self.d_target, 0.0);
-        (self.waiting_s, self.arrived_s, self.stopped_at) = (0.0, None, None);
+        (self.waiting_s, self.arrived_s, self.stopped_at, self.leaving) = (0.0, None, None, None);
         self.behind = network.lanes[lane].predecessors.iter().take(1).copied().collect();
         self.ahead.clear();
         self.granted.clear();
@@ -226,6 +229,7 @@ impl Driver {
 
     /// Moves over to a neighbouring lane: from now on it is there, off its centre.
     pub fn change_lane(&mut self, network: &Network, to: usize, now_s: f64) {
+        let from = self.lane;
         let projection = network.lanes[to].lane.center.project(self.actor.pose.position);
         (self.lane, self.s, self.d) = (to, projection.s, projection.d);
         self.behind = network.lanes[to].predecessors.iter().take(1).copied().collect();
@@ -233,6 +237,7 @@ impl Driver {
         self.granted.clear();
         self.waits_inside = None;
         self.plan(network);
+        self.leaving = Some(from);
         self.settled_until_s = now_s + 6.0;
     }
 

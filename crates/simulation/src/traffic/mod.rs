@@ -158,7 +158,19 @@ impl Traffic {
                 }
             }
         }
-        nearest
+        self.left_behind(driver).filter(|(gap, _)| nearest.is_none_or(|(least, _)| *gap < least)).or(nearest)
+    }
+
+    /// The leader on the lane that the driver is leaving, while it still reaches into it.
+    fn left_behind(&self, driver: &Driver) -> Option<(f64, f64)> {
+        let lane = driver.leaving?;
+        let at = self.network.lanes[lane].lane.center.project(driver.actor.pose.position);
+        let half = driver.actor.width / 2.0 + 0.3;
+        let ahead = self.occupants(lane).filter(|o| o.id != driver.actor.id && o.s > at.s);
+        ahead
+            .filter(|o| o.low < at.d + half && o.high > at.d - half)
+            .map(|o| (o.s - o.half - at.s - driver.half(), o.speed))
+            .min_by(|a, b| a.0.total_cmp(&b.0))
     }
 
     /// Who is ahead on a lane that joins the driver's own, as if it drove on that: gap and speed.
@@ -205,6 +217,7 @@ impl Traffic {
             0.0
         };
         let (mut least, mut most) = (f64::NEG_INFINITY, f64::INFINITY);
+        let mut beside = false;
         let standing = |lane: usize| self.standing_occupancy.on(lane).iter();
         for &(lane, start) in path.iter().filter(|(_, start)| *start < 30.0) {
             let moving = self.occupancy.on(lane).iter().filter(|o| o.passable && o.id != driver.actor.id);
@@ -214,6 +227,7 @@ impl Traffic {
                 if gap > 10.0 + 2.5 * driver.speed || passed < 0.0 {
                     continue;
                 }
+                beside |= gap < 1.0;
                 let clearance = if occupant.speed.abs() > 0.5 { 0.8 } else { 0.5 };
                 if occupant.low + occupant.high < 0.0 {
                     least = least.max(occupant.high + clearance + half);
@@ -223,9 +237,25 @@ impl Traffic {
             }
         }
         let wish = home.max(least).min(most);
-        // Out of the own lane by a hand's breadth at most; where that is not enough one follows.
-        let fits = wish >= least && wish + half <= left + 0.25 && wish - half >= (-right - 0.25).min(home - half);
+        // Out of the own lane by a hand's breadth at most, and only where nobody comes; else one follows.
+        let room = if beside || !self.is_met(driver) { 0.25 } else { -0.1 };
+        let fits = wish >= least && wish + half <= left + room && wish - half >= (-right - 0.25).min(home - half);
         if fits { wish } else { home }
+    }
+
+    /// Whether somebody comes towards the driver close by its lane.
+    fn is_met(&self, driver: &Driver) -> bool {
+        let own = &driver.actor.pose;
+        let comes = |pose: &Pose2<Map>, speed: f64| {
+            let off = pose.position - own.position;
+            let ahead = off.dot(own.forward());
+            let reach = 8.0 + 4.0 * (driver.speed + speed);
+            pose.forward().dot(own.forward()) < -0.7
+                && (-2.0..reach).contains(&ahead)
+                && (0.0..5.5 + 0.1 * ahead.abs()).contains(&own.forward().cross(off))
+        };
+        comes(&self.ego.footprint.center, self.ego.speed)
+            || self.drivers.iter().any(|d| comes(&d.actor.pose, d.speed) && d.actor.class != ActorClass::Cyclist)
     }
 
     fn decide(&mut self, signals: &Signals) {
@@ -283,6 +313,9 @@ impl Traffic {
                 driver.stopped_at = sign;
             }
             driver.plan(&network);
+            if driver.d.abs() < 0.6 {
+                driver.leaving = None;
+            }
             if self.steps % (10 * DECIDE_EVERY) == (index as u64 % 10) * DECIDE_EVERY {
                 self.consider_lane_change(index, &path);
             }

@@ -14,6 +14,8 @@ use crate::signals::SignalColor;
 
 /// Room between a waiting driver and the way of who goes first, m.
 const WAITING_GAP_M: f64 = 1.2;
+/// After waiting this long within a junction for somebody in the way, one feels one's way on, s.
+const PATIENCE_S: f64 = 8.0;
 /// Two entries with headings further apart than this face each other, rad.
 const FACING_RAD: f64 = 2.3;
 
@@ -26,6 +28,18 @@ pub(super) struct Passage {
     pub granted: Vec<usize>,
     /// The junction lane that it may roll into, to wait there for a gap.
     pub waits_inside: Option<usize>,
+}
+
+/// Two ways that meet, as one of the drivers sees it.
+struct Meeting<'a> {
+    lane: usize,
+    other: usize,
+    conflict: &'a Conflict,
+    /// From the other one's front to its lane's start, m.
+    distance: f64,
+    /// When the driver reaches the conflict and when it has left it, s.
+    enter: f64,
+    leave: f64,
 }
 
 impl Passage {
@@ -90,8 +104,12 @@ impl Traffic {
             }
             let inside = start < -0.5;
             if inside && driver.waits_inside != Some(lane) {
-                // What is held stays held until the rear is out.
+                // What is held stays held until the rear is out; only who stands in the way is waited for.
                 passage.granted.push(lane);
+                let taken = self.taken_ahead(index, lane, start, view).filter(|x| can_stop(*x, 7.0));
+                if let (Some(x), true) = (taken, driver.waiting_s < PATIENCE_S) {
+                    return passage.stopping(x);
+                }
                 continue;
             }
             let hold = line_at.filter(|line| start - line < 20.0).unwrap_or(start - 0.5);
@@ -157,11 +175,10 @@ impl Traffic {
             let enter = driver.travel_time(start + conflict.from_s, top);
             let leave = driver.travel_time(start + conflict.to_s + driver.actor.length, top);
             let clear = self.ego_lets(driver, lane, *other, conflict, enter, leave)
-                && (sticky
-                    || view.approach[*other].iter().all(|&(rival, distance)| {
-                        rival == index
-                            || self.rival_lets(index, rival, distance, lane, *other, conflict, [enter, leave], view)
-                    }));
+                && view.approach[*other].iter().all(|&(rival, distance)| {
+                    let meeting = Meeting { lane, other: *other, conflict, distance, enter, leave };
+                    rival == index || self.rival_lets(index, rival, &meeting, sticky, view)
+                });
             if !clear {
                 first = Some(conflict.from_s);
             }
@@ -174,19 +191,37 @@ impl Traffic {
         self.network.lanes[lane].successors.iter().any(|next| self.network.lanes[other].successors.contains(next))
     }
 
-    #[allow(clippy::too_many_arguments, reason = "one rule of two drivers, two lanes and their conflict")]
-    fn rival_lets(
-        &self,
-        index: usize,
-        rival: usize,
-        distance: f64,
-        lane: usize,
-        other: usize,
-        conflict: &Conflict,
-        [enter, leave]: [f64; 2],
-        view: &View,
-    ) -> bool {
+    /// Where the driver, within a junction, has to stop for somebody who is in its way right now.
+    fn taken_ahead(&self, index: usize, lane: usize, start: f64, view: &View) -> Option<f64> {
+        let driver = &self.drivers[index];
+        let net = &self.network.lanes[lane];
+        let ahead = |c: &Conflict| start + c.from_s > 0.3;
+        let ways = net.conflicts.iter().filter(|(other, c)| ahead(c) && !self.parts(lane, *other));
+        ways.filter(|(other, conflict)| {
+            let enter =
+                driver.travel_time(start + conflict.from_s, self.network.speed_at(lane, conflict.from_s).max(3.0));
+            let taken = |distance: f64, length: f64, speed: f64| {
+                let (front, rear) = (-distance, -distance - length);
+                let there = front > conflict.other_from_s - 0.3 && rear < conflict.other_to_s;
+                there && (conflict.other_to_s - rear) / speed.max(0.1) + 0.2 > enter
+            };
+            let ego = self.ego.reach.get(other).is_some_and(|d| taken(*d, self.ego.length, self.ego.speed));
+            let other_driver = || {
+                view.approach[*other].iter().any(|&(rival, distance)| {
+                    let them = &self.drivers[rival];
+                    rival != index && taken(distance, them.actor.length, them.speed)
+                })
+            };
+            !self.joins(lane, *other) && (ego || other_driver())
+        })
+        .map(|(_, conflict)| start + conflict.from_s - 0.2)
+        .reduce(f64::min)
+    }
+
+    /// Whether a rival leaves the way free. Who holds a lane already looks only for who holds the other one too.
+    fn rival_lets(&self, index: usize, rival: usize, meeting: &Meeting<'_>, sticky: bool, view: &View) -> bool {
         let (me, them) = (&self.drivers[index], &self.drivers[rival]);
+        let &Meeting { lane, other, conflict, distance, enter, leave } = meeting;
         let their_enter = distance + conflict.other_from_s;
         let their_leave = distance + conflict.other_to_s + them.actor.length;
         if their_leave < 0.0 {
@@ -196,27 +231,29 @@ impl Traffic {
         let waits = view.waits_inside[rival] == Some(other)
             && their_enter > 0.2
             && (-distance < self.first_way(other) || self.faces(lane, other));
-        let inside = !waits && distance < -0.5 || view.granted[rival].contains(&other);
-        if inside {
+        let entered = !waits && distance < -0.5;
+        let equal = conflict.priority == Priority::Equal && self.turns_alike(lane, other);
+        let order = |d: &Driver| (d.arrived_s.unwrap_or(f64::INFINITY), d.actor.id);
+        let first = order(me) < order(them);
+        let gives_way = self.gives_way(lane, other, conflict.priority);
+        if entered || view.granted[rival].contains(&other) {
             // They leave before I come, and move.
             let turning = self.network.speed_at(other, conflict.other_from_s).min(them.speed);
             let on_lane = conflict.other_to_s + them.actor.length + distance.min(0.0);
             let time = distance.max(0.0) / them.speed.max(0.1) + on_lane / turning.max(0.1);
+            if sticky {
+                let mine = !entered && !gives_way && (!equal || first);
+                return mine || time < enter;
+            }
             let margin = if self.joins(lane, other) { 1.2 } else { 0.8 };
             return them.speed > 2.0 && time + margin < enter;
         }
-        if view.stopped_by_signal[rival] {
+        if sticky || view.stopped_by_signal[rival] {
             return true;
         }
-        if !self.gives_way(lane, other, conflict.priority) {
-            let equal = conflict.priority == Priority::Equal && self.turns_alike(lane, other);
-            if !equal {
-                return true;
-            }
-            let order = |d: &Driver| (d.arrived_s.unwrap_or(f64::INFINITY), d.actor.id);
-            let first = order(me) < order(them);
+        if !gives_way {
             let near = their_enter < 12.0 || travel_time(their_enter, them.speed, them.speed.max(4.0), 1.5) < leave;
-            return first || !near || them.waiting_s > 6.0 && me.waiting_s > 3.0;
+            return !equal || first || !near || them.waiting_s > 6.0 && me.waiting_s > 3.0;
         }
         if them.speed < 0.5 && them.waiting_s > 1.5 {
             return true;

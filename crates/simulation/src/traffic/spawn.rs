@@ -249,7 +249,8 @@ impl Traffic {
                 let net = &network.lanes[walkway.lane];
                 let s = random.uniform(1.0, net.length - 1.0);
                 let position = net.lane.center.offset_at(s, walkway.offset + self.walkers[index].aside);
-                if (BACK_M[0]..BACK_M[1]).contains(&position.distance(center)) {
+                let free = self.standing.iter().all(|a| a.footprint().inflated(0.6).distance_to_point(position) > 0.0);
+                if free && (BACK_M[0]..BACK_M[1]).contains(&position.distance(center)) {
                     let walker = &mut self.walkers[index];
                     walker.actor.pose.position = position;
                     walker.actor.z = network.elevation(walkway.lane, s);

@@ -94,6 +94,22 @@ pub(crate) struct Surroundings<'a> {
     pub jaywalk_interval_s: f64,
 }
 
+impl Surroundings<'_> {
+    /// The place itself, or the nearest one outside of what stands there.
+    fn beside_obstacles(&self, place: Point2<Map>) -> Point2<Map> {
+        let mut place = place;
+        for (pose, length, width) in self.obstacles {
+            let local: Point2<geometry::BaseLink> = pose.inverse_transform(place);
+            let (x, y) = (length / 2.0 + 0.5 - local.x.abs(), width / 2.0 + 0.5 - local.y.abs());
+            if x > 0.0 && y > 0.0 {
+                let out = if x < y { (x * local.x.signum(), 0.0) } else { (0.0, y * local.y.signum()) };
+                place = place + pose.rotate(Vector2::<geometry::BaseLink>::new(out.0, out.1));
+            }
+        }
+        place
+    }
+}
+
 impl Walker {
     /// Place on a crosswalk, direction, and whether on the road (false: waiting to step on it).
     pub fn on_crosswalk(&self, number: usize) -> Option<(f64, f64, bool)> {
@@ -123,7 +139,9 @@ impl Walker {
         let turn = angle_difference(direction, self.actor.pose.yaw).clamp(-3.0 * dt, 3.0 * dt);
         let yaw = if moving { geometry::normalize_angle(self.actor.pose.yaw + turn) } else { self.actor.pose.yaw };
         self.actor.yaw_rate = if moving { turn / dt } else { 0.0 };
-        self.actor.pose = Pose2 { position: here + velocity * dt, yaw };
+        let position = around.beside_obstacles(here + velocity * dt);
+        let velocity = (position - here) * (1.0 / dt);
+        self.actor.pose = Pose2 { position, yaw };
         self.actor.velocity = velocity;
         self.actor.gait = if moving { (self.actor.gait + pace * dt * 4.2) % TAU } else { 0.3 };
         if let (Walk::Cross { crosswalk, u, direction }, true) = (self.walk, moving) {
@@ -137,7 +155,8 @@ impl Walker {
         match self.walk {
             Walk::Stroll { way, s, direction } => self.stroll(around, way, s, direction, dt),
             Walk::Go { to, then } => {
-                if here.distance(to) < 0.25 {
+                let blocked = around.beside_obstacles(to).distance(to) > 0.01;
+                if here.distance(to) < if blocked { 3.0 } else { 0.25 } {
                     self.walk = match then {
                         Next::Wait { crosswalk, from_start } => {
                             Walk::Wait { crosswalk, from_start, since_s: around.now_s }
