@@ -4,10 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 purpose=${1:?usage: tools/setup.sh drive|test}
 
-need_package() { # COMMAND PACKAGE...
-  local command=$1
-  shift
-  command -v "$command" >/dev/null && return
+install_packages() { # PACKAGE...
   echo "setup: installing $*"
   local sudo=
   [ "$(id -u)" = 0 ] || sudo=sudo
@@ -15,17 +12,37 @@ need_package() { # COMMAND PACKAGE...
   $sudo apt-get install -y -qq --no-install-recommends "$@"
 }
 
+need_package() { # COMMAND PACKAGE...
+  local command=$1
+  shift
+  command -v "$command" >/dev/null || install_packages "$@"
+}
+
 need_package cc build-essential
 need_package python3 python3 python3-pip python3-venv
-if ! command -v cargo >/dev/null; then
-  if [ -x "$HOME/.cargo/bin/cargo" ]; then
-    export PATH="$HOME/.cargo/bin:$PATH"
-  else
-    echo "setup: Rust is needed and not found; install Rust 1.95 or newer, then run this again" >&2
+# Rust: the toolchain that is there, if it is new enough; else rustup's, where the system has rustup as a package.
+wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+new_enough() {
+  local found
+  found=$(cargo --version 2>/dev/null | cut -d' ' -f2) && [ -n "$found" ] &&
+    [ "$(printf '%s\n%s\n' "$wanted" "$found" | sort -V | head -n1)" = "$wanted" ]
+}
+if ! new_enough; then
+  if ! command -v rustup >/dev/null && apt-cache show rustup >/dev/null 2>&1; then
+    need_package rustup rustup
+  fi
+  if command -v rustup >/dev/null; then
+    echo "setup: Rust $wanted or newer by rustup"
+    rustup toolchain install stable --profile minimal --component clippy --component rustfmt
+    rustup default stable
+  fi
+  if ! new_enough; then
+    echo "setup: Rust $wanted or newer expected, got: $(cargo --version 2>/dev/null || echo none); install it with rustup, then run this again" >&2
     exit 1
   fi
 fi
-python3 -m pip --version >/dev/null 2>&1 || need_package pip3 python3-pip python3-venv
+python3 -m pip --version >/dev/null 2>&1 || install_packages python3-pip
+python3 -c 'import ensurepip' 2>/dev/null || install_packages python3-venv
 tools/fetch_onnxruntime.sh .ferrodrive/onnxruntime
 
 if [ "$purpose" = test ]; then
