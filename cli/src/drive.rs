@@ -189,7 +189,16 @@ fn announce(stack: &Stack, clock: ClockKind, out: &Path) {
 }
 
 fn models() -> Vec<ModelUse> {
-    Vec::new()
+    inference::usage()
+        .into_iter()
+        .map(|model| ModelUse {
+            name: model.name,
+            precision: model.precision,
+            execution_provider: model.execution_provider,
+            p50_ms: model.p50_ms,
+            p99_ms: model.p99_ms,
+        })
+        .collect()
 }
 
 fn milliseconds(summary: LatencySummary) -> Latency {
