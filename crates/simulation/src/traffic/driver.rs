@@ -63,6 +63,8 @@ pub(crate) struct Driver {
     pub granted: Vec<usize>,
     /// The junction lane that it may roll into to wait there.
     pub waits_inside: Option<usize>,
+    /// Until then it feels its way past who stands across its way and waits for it too, s.
+    pub squeezes_until_s: f64,
     /// The lane that it is leaving sideways.
     pub leaving: Option<usize>,
     /// The stop sign it has stopped at: lane and arc length.
@@ -90,6 +92,7 @@ impl Driver {
             arrived_s: None,
             granted: Vec::new(),
             waits_inside: None,
+            squeezes_until_s: f64::NEG_INFINITY,
             leaving: None,
             stopped_at: None,
             settled_until_s: 0.0,

@@ -9,7 +9,7 @@ mod walker;
 
 use std::sync::Arc;
 
-use geometry::{Map, OrientedBox, Point2, Pose2, Vector2};
+use geometry::{Map, OrientedBox, Point2, Pose2, Vector2, angle_difference};
 use road_map::{LaneKind, StopReason};
 
 use crate::actor::{Actor, ActorClass};
@@ -22,6 +22,8 @@ use occupancy::{EGO, EgoView, Occupancy, Occupant};
 use right_of_way::Passage;
 use walker::{Surroundings, Walker, Walkway};
 
+/// After standing this long within a junction one feels one's way past who stands across it, s.
+const PATIENCE_S: f64 = 12.0;
 /// Steps of the world between two decisions of drivers.
 const DECIDE_EVERY: u64 = 5;
 
@@ -94,7 +96,7 @@ impl Traffic {
     /// Moves everybody on by `dt`; `ego` is the centre of the ego car and its speed.
     pub fn step(&mut self, dt: f64, ego: Pose2<Map>, ego_speed: f64, signals: &Signals) {
         let network = Arc::clone(&self.network);
-        self.ego.waiting_s = if ego_speed < 0.3 { self.ego.waiting_s + dt } else { 0.0 };
+        self.ego.waiting_s = if ego_speed < 0.3 && !self.ego.facing_red { self.ego.waiting_s + dt } else { 0.0 };
         if self.steps.is_multiple_of(DECIDE_EVERY) {
             self.ego.update(&network, ego, ego_speed, |lane, from| {
                 network.lanes[lane].lane.stop_lines.iter().any(|line| match line.reason {
@@ -145,6 +147,9 @@ impl Traffic {
                 if occupant.id == driver.actor.id || behind || nearest.is_some_and(|(least, _)| gap >= least) {
                     continue;
                 }
+                if self.now_s < driver.squeezes_until_s && self.stands_across(driver, occupant.id) {
+                    continue;
+                }
                 let near = gap < 3.0 + driver.speed;
                 let (low, high) = if near {
                     (driver.d.min(driver.d_target), driver.d.max(driver.d_target))
@@ -159,6 +164,12 @@ impl Traffic {
             }
         }
         self.left_behind(driver).filter(|(gap, _)| nearest.is_none_or(|(least, _)| *gap < least)).or(nearest)
+    }
+
+    /// Whether a vehicle stands across the driver's way: two that do so to each other would stand for ever.
+    fn stands_across(&self, driver: &Driver, id: u32) -> bool {
+        let turned = |d: &Driver| angle_difference(d.actor.pose.yaw, driver.actor.pose.yaw).abs() > 0.35;
+        self.drivers.iter().any(|d| d.actor.id == id && d.waiting_s > PATIENCE_S && turned(d))
     }
 
     /// The leader on the lane that the driver is leaving, while it still reaches into it.
@@ -219,16 +230,23 @@ impl Traffic {
         let (mut least, mut most) = (f64::NEG_INFINITY, f64::INFINITY);
         let mut beside = false;
         let standing = |lane: usize| self.standing_occupancy.on(lane).iter();
+        // Who cycles is not overtaken in a junction or shortly before it.
+        let junction = path
+            .iter()
+            .find(|(lane, start)| self.network.lanes[*lane].lane.junction.is_some() && *start > -driver.actor.length)
+            .map_or(f64::INFINITY, |(_, start)| *start);
+        let overtakes = junction > 12.0 + 2.0 * driver.speed && net.lane.junction.is_none();
         for &(lane, start) in path.iter().filter(|(_, start)| *start < 30.0) {
             let moving = self.occupancy.on(lane).iter().filter(|o| o.passable && o.id != driver.actor.id);
             for occupant in moving.chain(standing(lane)) {
                 let gap = start + occupant.s - occupant.half;
                 let passed = start + occupant.s + occupant.half + driver.actor.length;
-                if gap > 10.0 + 2.5 * driver.speed || passed < 0.0 {
+                let moves = occupant.speed.abs() > 0.5;
+                if gap > 10.0 + 2.5 * driver.speed || passed < 0.0 || (moves && gap > 1.0 && !overtakes) {
                     continue;
                 }
                 beside |= gap < 1.0;
-                let clearance = if occupant.speed.abs() > 0.5 { 0.8 } else { 0.5 };
+                let clearance = if moves { 0.8 } else { 0.5 };
                 if occupant.low + occupant.high < 0.0 {
                     least = least.max(occupant.high + clearance + half);
                 } else {
@@ -313,6 +331,9 @@ impl Traffic {
                 driver.stopped_at = sign;
             }
             driver.plan(&network);
+            if driver.waiting_s > PATIENCE_S && network.lanes[driver.lane].lane.junction.is_some() {
+                driver.squeezes_until_s = now_s + 4.0;
+            }
             if driver.d.abs() < 0.6 {
                 driver.leaving = None;
             }

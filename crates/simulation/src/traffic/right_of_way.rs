@@ -14,8 +14,6 @@ use crate::signals::SignalColor;
 
 /// Room between a waiting driver and the way of who goes first, m.
 const WAITING_GAP_M: f64 = 1.2;
-/// After waiting this long within a junction for somebody in the way, one feels one's way on, s.
-const PATIENCE_S: f64 = 8.0;
 /// Two entries with headings further apart than this face each other, rad.
 const FACING_RAD: f64 = 2.3;
 
@@ -107,7 +105,7 @@ impl Traffic {
                 // What is held stays held until the rear is out; only who stands in the way is waited for.
                 passage.granted.push(lane);
                 let taken = self.taken_ahead(index, lane, start, view).filter(|x| can_stop(*x, 7.0));
-                if let (Some(x), true) = (taken, driver.waiting_s < PATIENCE_S) {
+                if let (Some(x), true) = (taken, self.now_s > driver.squeezes_until_s) {
                     return passage.stopping(x);
                 }
                 continue;
@@ -246,7 +244,9 @@ impl Traffic {
                 return mine || time < enter;
             }
             let margin = if self.joins(lane, other) { 1.2 } else { 0.8 };
-            return them.speed > 2.0 && time + margin < enter;
+            // Who stands anyway lets them get out first: they may be held up.
+            let soon = time < 1.5 || me.speed > 4.0;
+            return them.speed > 2.0 && time + margin < enter && soon;
         }
         if sticky || view.stopped_by_signal[rival] {
             return true;
@@ -314,7 +314,7 @@ impl Traffic {
         }
         let mine = conflict.priority == Priority::Mine
             || (conflict.priority == Priority::Equal && self.gives_way(other, lane, Priority::Equal));
-        if mine || (speed < 0.5 && (self.ego.waiting_s > 4.0 || ego_enter > 15.0)) {
+        if mine || (speed < 0.5 && (self.ego.waiting_s > 5.0 || ego_enter > 15.0)) {
             return true;
         }
         let margin = 3.0 - driver.habits.aggressiveness;
