@@ -34,23 +34,8 @@ pub enum ModelError {
         got: String,
     },
     /// A tensor is missing or of another type or shape than its reader needs.
-    #[error("model {path}: {side} `{tensor}`: {whose} expects {expected}, got {got}; {hint}")]
-    Tensor {
-        /// The manifest or the model's file.
-        path: PathBuf,
-        /// `input` or `output`.
-        side: &'static str,
-        /// The tensor.
-        tensor: String,
-        /// Who expects it: the node, or the manifest.
-        whose: &'static str,
-        /// What is expected.
-        expected: String,
-        /// What came.
-        got: String,
-        /// What to do.
-        hint: &'static str,
-    },
+    #[error(transparent)]
+    Tensor(#[from] Box<TensorMismatch>),
     /// No execution provider of the manifest is one that this build has.
     #[error(
         "model manifest {path}: execution provider `{got}`: expected one of {known}; this build runs no other, and does not fall back on its own"
@@ -106,4 +91,24 @@ pub enum ModelError {
         /// Its index.
         at: usize,
     },
+}
+
+/// A tensor that is missing or of another type or shape than its reader needs.
+#[derive(Debug, thiserror::Error)]
+#[error("model {path}: {side} `{tensor}`: {whose} expects {expected}, got {got}; {hint}")]
+pub struct TensorMismatch {
+    /// The manifest or the model's file.
+    pub path: PathBuf,
+    /// `input` or `output`.
+    pub side: &'static str,
+    /// The tensor.
+    pub tensor: String,
+    /// Who expects it: the node, or the manifest.
+    pub whose: &'static str,
+    /// What is expected.
+    pub expected: String,
+    /// What came.
+    pub got: String,
+    /// What to do.
+    pub hint: &'static str,
 }

@@ -12,7 +12,7 @@ mod provider;
 mod usage;
 
 pub use environment::{EnvironmentError, environment, find_library};
-pub use error::ModelError;
+pub use error::{ModelError, TensorMismatch};
 pub use manifest::{Budget, ElementType, Manifest, TensorSpec};
 pub use model::{Model, Signature};
 pub use provider::ExecutionProvider;

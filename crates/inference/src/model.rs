@@ -7,7 +7,7 @@ use ort::value::{Outlet, TensorElementType, TensorRef};
 use sha2::{Digest, Sha256};
 
 use crate::environment::environment;
-use crate::error::ModelError;
+use crate::error::{ModelError, TensorMismatch};
 use crate::manifest::{ElementType, Manifest, TensorSpec};
 use crate::provider::ExecutionProvider;
 use crate::usage::Record;
@@ -157,66 +157,64 @@ fn select(
     specs: &[TensorSpec],
     needed: &[(&str, &[usize])],
 ) -> Result<Vec<TensorSpec>, ModelError> {
-    let needs = needed.iter().map(|(name, shape)| {
-        let spec = specs.iter().find(|spec| spec.name == *name);
-        match spec {
-            Some(spec) if spec.shape == *shape => Ok(spec.clone()),
-            _ => Err(ModelError::Tensor {
-                path: path.into(),
-                side,
-                tensor: (*name).into(),
-                whose: "the node",
-                expected: format!("float32 {shape:?}"),
-                got: spec.map_or_else(|| "no such tensor".into(), |spec| format!("float32 {:?}", spec.shape)),
-                hint: "use a model made for this version of the node",
-            }),
-        }
-    });
-    let selected = needs.collect::<Result<Vec<_>, _>>()?;
-    match specs.iter().find(|spec| !needed.iter().any(|(name, _)| *name == spec.name)) {
-        // An output more does no harm; an input more would be left without values.
-        Some(extra) if side == "input" => Err(ModelError::Tensor {
+    let wrong = |tensor: &str, expected: String, got: String| {
+        let hint = "use a model made for this version of the node";
+        Box::new(TensorMismatch {
             path: path.into(),
             side,
-            tensor: extra.name.clone(),
+            tensor: tensor.into(),
             whose: "the node",
-            expected: "no such tensor".into(),
-            got: format!("float32 {:?}", extra.shape),
-            hint: "use a model made for this version of the node",
-        }),
+            expected,
+            got,
+            hint,
+        })
+    };
+    let mut selected = Vec::with_capacity(needed.len());
+    for (name, shape) in needed {
+        match specs.iter().find(|spec| spec.name == *name) {
+            Some(spec) if spec.shape == *shape => selected.push(spec.clone()),
+            other => {
+                let got = other
+                    .map_or_else(|| "no such tensor".into(), |spec: &TensorSpec| format!("float32 {:?}", spec.shape));
+                return Err(wrong(name, format!("float32 {shape:?}"), got).into());
+            }
+        }
+    }
+    match specs.iter().find(|spec| !needed.iter().any(|(name, _)| *name == spec.name)) {
+        // An output more does no harm; an input more would be left without values.
+        Some(extra) if side == "input" => {
+            Err(wrong(&extra.name, "no such tensor".into(), format!("float32 {:?}", extra.shape)).into())
+        }
         _ => Ok(selected),
     }
 }
 
 /// Holds the manifest's tensors against those that ONNX Runtime finds in the file.
 fn compare(path: &Path, side: &'static str, outlets: &[Outlet], specs: &[TensorSpec]) -> Result<(), ModelError> {
-    let wrong = |tensor: &str, expected: String, got: String| ModelError::Tensor {
-        path: path.into(),
-        side,
-        tensor: tensor.into(),
-        whose: "the manifest",
-        expected,
-        got,
-        hint: "make the manifest say what the file holds, or export it again",
+    let wrong = |tensor: &str, expected: String, got: String| {
+        let hint = "make the manifest say what the file holds, or export it again";
+        let whose = "the manifest";
+        Box::new(TensorMismatch { path: path.into(), side, tensor: tensor.into(), whose, expected, got, hint })
     };
     for spec in specs {
         let ElementType::Float32 = spec.element;
         let expected = format!("float32 {:?}", spec.shape);
         let Some(outlet) = outlets.iter().find(|outlet| outlet.name() == spec.name) else {
             let names: Vec<&str> = outlets.iter().map(Outlet::name).collect();
-            return Err(wrong(&spec.name, expected, format!("only {names:?}")));
+            return Err(wrong(&spec.name, expected, format!("only {names:?}")).into());
         };
-        let (element, shape) = (outlet.dtype().tensor_type(), outlet.dtype().tensor_shape());
-        let same = shape
-            .is_some_and(|got| got.iter().map(|n| usize::try_from(*n).ok()).eq(spec.shape.iter().map(|n| Some(*n))));
+        let element = outlet.dtype().tensor_type();
+        let shape: Vec<i64> = outlet.dtype().tensor_shape().map(|s| s.iter().copied().collect()).unwrap_or_default();
+        let same = shape.iter().map(|n| usize::try_from(*n).ok()).eq(spec.shape.iter().map(|n| Some(*n)));
         if element != Some(TensorElementType::Float32) || !same {
             let kind = element.map_or_else(|| "no tensor".into(), |element| element.to_string());
-            let shape: Vec<i64> = shape.map(|shape| shape.iter().copied().collect()).unwrap_or_default();
-            return Err(wrong(&spec.name, expected, format!("{kind} {shape:?}")));
+            return Err(wrong(&spec.name, expected, format!("{kind} {shape:?}")).into());
         }
     }
     match outlets.iter().find(|outlet| !specs.iter().any(|spec| spec.name == outlet.name())) {
-        Some(extra) if side == "input" => Err(wrong(extra.name(), "no such tensor".into(), "one in the file".into())),
+        Some(extra) if side == "input" => {
+            Err(wrong(extra.name(), "no such tensor".into(), "one in the file".into()).into())
+        }
         _ => Ok(()),
     }
 }

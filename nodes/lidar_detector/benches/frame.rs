@@ -1,0 +1,37 @@
+//! What one cloud costs beside the network: held against 8 ms for 20 000 points on one core.
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use lidar_detector::detection::{BOX, PLACES, decode};
+use lidar_detector::{Grid, Point, Terrain, Twist, deskew};
+use simulation::lidar::{LidarConfig, Scanner, random_scene};
+
+fn points() -> Vec<Point> {
+    let street = random_scene(7001);
+    let Ok(mut scanner) = Scanner::new(LidarConfig::default()) else { return Vec::new() };
+    let scan = scanner.scan(&street.scene, &street.sweep(1.2, 1.9, 0.1), 1);
+    let point = |p: &simulation::lidar::LidarPoint| Point {
+        position: [f64::from(p.x) + 1.2, f64::from(p.y), f64::from(p.z) + 1.9],
+        intensity: f64::from(p.intensity),
+        time_s: f64::from(p.time),
+    };
+    scan.points.iter().map(point).collect()
+}
+
+fn frame(criterion: &mut Criterion) {
+    let points = points();
+    let mut grid = Grid::new(&vehicle::Vehicle::default());
+    criterion.bench_function("grid_of_a_sweep", |b| b.iter(|| grid.fill(&points)));
+    let twist = Twist { forward_mps: 10.0, yaw_rate_radps: 0.2 };
+    criterion.bench_function("deskew_of_a_sweep", |b| {
+        b.iter_batched_ref(|| points.clone(), |p| deskew(p, twist), criterion::BatchSize::SmallInput);
+    });
+    let count = PLACES[0] * PLACES[1];
+    let heat: Vec<f32> = (0..5 * count).map(|i| if i % 997 == 0 { 0.8 } else { (i % 13) as f32 * 0.01 }).collect();
+    let (boxes, terrain) = (vec![0.3; BOX * count], Terrain::default());
+    let distance = [1.5, 2.0, 0.6, 0.35, 0.4];
+    criterion
+        .bench_function("boxes_of_an_answer", |b| b.iter(|| decode(&heat, &boxes, &terrain, &[0.3; 5], &distance)));
+}
+
+criterion_group!(benches, frame);
+criterion_main!(benches);
