@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use geometry::{Point2, Pose2};
+use geometry::{BaseLink, Point2, Pose2};
 use msgs::autoware_perception_msgs::msg::{DetectedObjects, ObjectClassification};
 use simulation::lidar::{LidarConfig, Scanner, Target, random_scene};
 use simulation::{Actor, ActorClass};
@@ -20,8 +20,14 @@ fn label(class: ActorClass) -> u8 {
     }
 }
 
-/// What the node says of a street, with those to be found: well seen, within 35 m.
-fn look(seed: u64) -> Option<(DetectedObjects, Vec<(u8, Point2<geometry::BaseLink>)>)> {
+/// What the node says of a street, and what is there.
+struct Look {
+    objects: DetectedObjects,
+    /// Label and place of those to be found: well seen, within 35 m.
+    near: Vec<(u8, Point2<BaseLink>)>,
+}
+
+fn look(seed: u64) -> Option<Look> {
     let street = random_scene(seed);
     let scan = Scanner::new(LidarConfig::default()).unwrap().scan(&street.scene, &street.sweep(1.2, 1.9, 0.1), seed);
     let hits = |a: &Actor| scan.targets.iter().filter(|t| **t == Target::Actor(a.id)).count();
@@ -37,15 +43,15 @@ fn look(seed: u64) -> Option<(DetectedObjects, Vec<(u8, Point2<geometry::BaseLin
     let ego: Pose2<geometry::Map> = street.ego;
     let seen = street.actors.iter().filter(|a| hits(a) >= 15);
     let places = seen.map(|a| (label(a.class), ego.inverse_transform(a.pose.position)));
-    let near: Vec<_> = places.filter(|(_, p)| p.x.hypot(p.y) < 35.0).collect();
-    Some((DetectedObjects::clone(&objects), near))
+    let near = places.filter(|(_, p)| p.x.hypot(p.y) < 35.0).collect();
+    Some(Look { objects: DetectedObjects::clone(&objects), near })
 }
 
 #[test]
 fn most_road_users_that_are_well_seen_are_found_with_their_class() {
     let (mut found, mut all) = (0, 0);
     for seed in 7001..7013 {
-        let Some((objects, near)) = look(seed) else { return };
+        let Some(Look { objects, near }) = look(seed) else { return };
         for (label, place) in near {
             all += 1;
             let hit = objects.objects.iter().any(|o| {
@@ -62,8 +68,8 @@ fn most_road_users_that_are_well_seen_are_found_with_their_class() {
 #[test]
 fn the_same_cloud_gives_the_same_boxes() {
     let (Some(first), Some(second)) = (look(7020), look(7020)) else { return };
-    assert_eq!(first.0, second.0);
-    assert!(!first.0.objects.is_empty());
+    assert_eq!(first.objects, second.objects);
+    assert!(!first.objects.objects.is_empty());
 }
 
 /// Cars that a person has labelled in one sweep of KITTI's HDL-64, which the model has never seen the like of.
