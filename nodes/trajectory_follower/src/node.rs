@@ -28,6 +28,8 @@ pub struct Parameters {
     stale_limit_s: f64,
     hold_acceleration_mps2: f64,
     jerk_limit_mps3: f64,
+    disturbance_time_constant_s: f64,
+    disturbance_limit_mps2: f64,
 }
 
 struct Plan {
@@ -55,6 +57,8 @@ pub struct TrajectoryFollower {
     /// Time sent, steering (rad), acceleration (m/s²).
     sent: VecDeque<(Time, f64, f64)>,
     acceleration_mps2: f64,
+    /// Acceleration that the commands do not explain: slopes, wind, a worn engine, m/s².
+    disturbance_mps2: f64,
     told: String,
 }
 
@@ -72,6 +76,8 @@ impl Definition for TrajectoryFollower {
         NodeError::check_range("stale_limit_s", p.stale_limit_s, 0.1..=2.0)?;
         NodeError::check_range("hold_acceleration_mps2", p.hold_acceleration_mps2, -5.0..=-0.1)?;
         NodeError::check_range("jerk_limit_mps3", p.jerk_limit_mps3, 0.5..=50.0)?;
+        NodeError::check_range("disturbance_time_constant_s", p.disturbance_time_constant_s, 0.1..=10.0)?;
+        NodeError::check_range("disturbance_limit_mps2", p.disturbance_limit_mps2, 0.0..=3.0)?;
         let vehicle = context.vehicle;
         let settings = lateral::Settings {
             lateral: p.lateral_weight,
@@ -97,6 +103,7 @@ impl Definition for TrajectoryFollower {
             steering_rad: None,
             sent: VecDeque::new(),
             acceleration_mps2: 0.0,
+            disturbance_mps2: 0.0,
             told: String::new(),
         })
     }
@@ -148,8 +155,29 @@ impl TrajectoryFollower {
         if let Some((last, ..)) = self.ego.filter(|(last, ..)| *last > stamp) {
             return Err(format!("kinematic_state: expected a stamp after {last}, got {stamp}"));
         }
+        if let Some((last, _, last_speed)) = self.ego {
+            self.observe_disturbance(speed, last_speed, stamp.since(last));
+        }
         self.ego = Some((stamp, pose, speed));
         Ok(())
+    }
+
+    /// Learns what accelerates the car beside its commands.
+    fn observe_disturbance(&mut self, speed: f64, last_speed: f64, dt: f64) {
+        let p = &self.parameters;
+        if !(0.001..0.2).contains(&dt) || self.sent.is_empty() {
+            return;
+        }
+        let share = (dt / p.disturbance_time_constant_s).min(1.0);
+        let residual = (speed - last_speed) / dt - self.acceleration_mps2;
+        if speed.abs() < 0.3 {
+            self.disturbance_mps2 *= 1.0 - share;
+        } else if (residual - self.disturbance_mps2).abs() < 2.5 {
+            // Far more is no slope: somebody else brakes, and that is not learned.
+            let limit = p.disturbance_limit_mps2;
+            self.disturbance_mps2 =
+                (self.disturbance_mps2 + share * (residual - self.disturbance_mps2)).clamp(-limit, limit);
+        }
     }
 
     fn read_steering(&mut self, message: &SteeringReport) -> Result<(), String> {
@@ -207,7 +235,8 @@ impl TrajectoryFollower {
         let target_speed = plan.at_time(at + preview)[2];
         let lag = self.vehicle.acceleration_time_constant_s
             * (1.0 - (-preview / self.vehicle.acceleration_time_constant_s).exp());
-        let wished = (target_speed - state.speed_mps - state.acceleration_mps2 * lag) / (preview - lag).max(0.05);
+        let coasted = state.speed_mps + state.acceleration_mps2 * lag + self.disturbance_mps2 * preview;
+        let wished = (target_speed - coasted) / (preview - lag).max(0.05);
         let wished = wished.clamp(-self.vehicle.max_deceleration_mps2, self.vehicle.max_acceleration_mps2);
         let acceleration = last_acceleration + (wished - last_acceleration).clamp(-jerk_step, jerk_step);
         let stamp = plan.stamp.clone();
@@ -238,7 +267,9 @@ impl TrajectoryFollower {
                         (1.0 - (-dt / v.acceleration_time_constant_s).exp()) * (acceleration - state.acceleration_mps2);
                 }
             }
-            state = v.step_kinematic(&state, dt);
+            let felt = state.acceleration_mps2 + self.disturbance_mps2;
+            let moved = v.step_kinematic(&VehicleState { acceleration_mps2: felt, ..state }, dt);
+            state = VehicleState { acceleration_mps2: state.acceleration_mps2, ..moved };
             state.speed_mps = state.speed_mps.max(0.0);
             time += dt;
         }
