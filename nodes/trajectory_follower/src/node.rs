@@ -59,6 +59,8 @@ pub struct TrajectoryFollower {
     acceleration_mps2: f64,
     /// Acceleration that the commands do not explain: slopes, wind, a worn engine, m/s².
     disturbance_mps2: f64,
+    /// Why the newest trajectory, odometry or steering report was refused.
+    refused: [Option<String>; 3],
     told: String,
 }
 
@@ -104,6 +106,7 @@ impl Definition for TrajectoryFollower {
             sent: VecDeque::new(),
             acceleration_mps2: 0.0,
             disturbance_mps2: 0.0,
+            refused: [const { None }; 3],
             told: String::new(),
         })
     }
@@ -111,37 +114,49 @@ impl Definition for TrajectoryFollower {
 
 impl Node for TrajectoryFollower {
     fn on_event(&mut self, event: &Event, outputs: &mut Outputs) {
-        let refused = if let Some(message) = event.message(self.trajectory) {
-            read_plan(message, event.now).map(|plan| self.plan = Some(plan))
+        let (input, read) = if let Some(message) = event.message(self.trajectory) {
+            (0, read_plan(message, event.now).map(|plan| self.plan = Some(plan)))
         } else if let Some(message) = event.message(self.odometry) {
-            self.read_odometry(message)
+            (1, self.read_odometry(message))
         } else if let Some(message) = event.message(self.steering) {
-            self.read_steering(message)
-        } else if event.is(self.timer) {
-            match self.command(event.now) {
-                Ok(command) => {
-                    outputs.publish(self.control, command);
-                    self.tell(Status::ok(), outputs);
-                    Ok(())
-                }
-                Err(reason) => {
-                    self.sent.clear();
-                    Err(reason)
-                }
-            }
+            (2, self.read_steering(message))
         } else {
-            Ok(())
+            if event.is(self.timer) {
+                self.drive(event.now, outputs);
+            }
+            return;
         };
-        if let Err(reason) = refused {
-            self.tell(Status::error(reason), outputs);
+        self.refused[input] = read.err();
+        if let Some(reason) = &self.refused[input] {
+            // What came before it is used, as long as it is fresh.
+            self.tell(Status::warn(format!("refused {reason}")), outputs);
         }
     }
 }
 
 impl TrajectoryFollower {
+    fn drive(&mut self, now: Time, outputs: &mut Outputs) {
+        let refused = self.refused.iter().flatten().next().cloned();
+        match self.command(now) {
+            Ok(command) => {
+                outputs.publish(self.control, command);
+                if refused.is_none() {
+                    self.tell(Status::ok(), outputs);
+                }
+            }
+            Err(reason) => {
+                self.sent.clear();
+                let because = refused.map_or(String::new(), |refused| format!(" (newest refused: {refused})"));
+                self.tell(Status::error(format!("{reason}{because}")), outputs);
+            }
+        }
+    }
+
     fn tell(&mut self, status: Status, outputs: &mut Outputs) {
-        if status.message != self.told {
-            self.told.clone_from(&status.message);
+        // The ages in a text grow: told again only when the kind of reason changes.
+        let kind: String = status.message.chars().filter(|c| !c.is_ascii_digit()).collect();
+        if kind != self.told {
+            self.told = kind;
             outputs.report(status);
         }
     }
@@ -212,6 +227,7 @@ impl TrajectoryFollower {
         let (Some((deviation, s)), false) = (deviation_and_s, standing) else {
             // Nothing to drive along or no wish to move: the wheels stay, the brake holds.
             let target = self.parameters.hold_acceleration_mps2 - state.speed_mps.max(0.0);
+            let target = target.max(-self.vehicle.max_deceleration_mps2);
             let acceleration = last_acceleration + (target - last_acceleration).clamp(-jerk_step, jerk_step);
             let stamp = plan.stamp.clone();
             return Ok(self.send(now, stamp, last_steering, 0.0, acceleration));

@@ -1,6 +1,7 @@
 //! The driving loop in lockstep: simulator, localizer, tracker, predictor, planners, follower, supervisor, and an
 //! oracle in the place of the LiDAR detector.
 
+pub mod bench;
 pub mod oracle_detector;
 pub mod saboteur;
 pub mod witness;
