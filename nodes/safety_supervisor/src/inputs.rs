@@ -81,7 +81,8 @@ impl Inputs {
             (f64::from(control.lateral.steering_tire_angle), f64::from(control.longitudinal.acceleration));
         let strongest = -vehicle.max_deceleration_mps2 - EXCESS.1..=vehicle.max_acceleration_mps2 + EXCESS.1;
         let read = if !steering.is_finite() || !acceleration.is_finite() {
-            Err(format!("expected finite steering and acceleration, got {steering} rad and {acceleration} m/s²"))
+            let which = if steering.is_finite() { "acceleration" } else { "steering" };
+            Err(format!("expected finite steering and acceleration, got NaN or infinite {which}"))
         } else if !(steering.abs() <= vehicle.max_steering_rad + EXCESS.0) {
             Err(format!("steering of {steering:.2} rad is beyond the car's {}", vehicle.max_steering_rad))
         } else if !strongest.contains(&acceleration) {

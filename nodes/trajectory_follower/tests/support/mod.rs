@@ -65,6 +65,9 @@ pub struct Sample {
     pub command: Option<(f64, f64)>,
 }
 
+/// Changes a plan at a time (s); `false` keeps it back.
+pub type Tamper = Box<dyn FnMut(f64, &mut Trajectory) -> bool>;
+
 pub struct Bench {
     pub node: TrajectoryFollower,
     pub inputs: (Input<Trajectory>, Input<Odometry>, Input<SteeringReport>),
@@ -76,8 +79,7 @@ pub struct Bench {
     pub speed: Box<dyn Fn(f64) -> f64>,
     /// Where plans end standing, m.
     pub stop_s: f64,
-    /// Changes a plan; `false` keeps it back.
-    pub tamper: Box<dyn FnMut(f64, &mut Trajectory) -> bool>,
+    pub tamper: Tamper,
     plans: VecDeque<(f64, Trajectory)>,
     planned: (f64, f64),
     pub status: Status,
