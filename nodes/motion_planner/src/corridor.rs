@@ -10,8 +10,11 @@ use crate::planner::{Planner, Situation, Start};
 use crate::proposal_path::ProposalPath;
 use crate::reference_path::{Axis, AxisEnd};
 use crate::right_of_way::{GiveWay, give_ways, places};
-use crate::road_user::{SAMPLE_S, SAMPLES, UserOnAxis, relate};
+use crate::road_user::{Class, SAMPLE_S, SAMPLES, UserOnAxis, relate};
 use crate::traffic_rules::{Demands, Scene, demands};
+
+/// Stopped behind something that blocks the lane the car keeps this much more than behind a queue, m.
+const SWING_M: f64 = 2.5;
 
 /// How the car lies beside an axis when a plan begins.
 #[derive(Debug, Clone, Copy)]
@@ -111,14 +114,15 @@ impl Planner {
     }
 
     /// Speed caps of the rules, where people may step out, and where others may come out of hiding.
-    pub fn caps(&self, corridor: &Corridor, situation: &Situation) -> Vec<(f64, f64, f64)> {
+    pub fn caps(&self, corridor: &Corridor, path: &ProposalPath, situation: &Situation) -> Vec<(f64, f64, f64)> {
         let mut caps = corridor.demands.caps.clone();
         for give in &corridor.gives {
             caps.push((give.from - 6.0, give.from, 6.5));
         }
         for (relation, user) in corridor.relations.iter().zip(&situation.users) {
             let now = relation.now;
-            let gap = now.d.abs() - now.half_d - self.vehicle.width_m / 2.0;
+            let beside = now.d - Axis::at(&path.offsets, now.s.max(corridor.start.s));
+            let gap = beside.abs() - now.half_d - self.vehicle.width_m / 2.0;
             if user.is_person() && gap < 2.5 && gap > -1.0 && now.s > corridor.start.s {
                 caps.push((now.s - 4.0, now.s + 1.0, 5.0 + 3.0 * gap.max(0.0)));
             } else if user.speed() < 0.4 && gap < 1.2 && now.s > corridor.start.s {
@@ -137,7 +141,20 @@ impl Planner {
             {
                 continue;
             }
-            let margin = if user.is_person() { 0.5 } else { 0.25 };
+            let margin = match user.class {
+                Class::Pedestrian => 0.5,
+                Class::Cyclist => 0.35,
+                Class::Vehicle => 0.25,
+            };
+            let (i, _) = corridor.axis.between(relation.now.s);
+            let beside = (relation.now.d - path.offsets[i]).abs() - relation.now.half_d - half;
+            if beside > margin && user.velocity.dot(corridor.axis.poses[i].forward()) < -1.0 {
+                // Who comes towards the car is not followed; the collision check looks after them.
+                continue;
+            }
+            // Room to swing out, behind what does not seem to wait for anything.
+            let blocks = user.standing_s > 1.0 && !self.queues(corridor, situation, relation.now.s);
+            let room = if blocks { SWING_M } else { 0.0 };
             let likeliest = relation.futures.iter().map(|(p, _)| *p).fold(0.0, f64::max);
             for (probability, samples) in &relation.futures {
                 // What may happen is for the collision check; one follows what is likely to.
@@ -152,7 +169,7 @@ impl Planner {
                         let (a, b) = (samples[k.saturating_sub(1)], samples[(k + 1).min(SAMPLES - 1)]);
                         let steps = (k + 1).min(SAMPLES - 1) - k.saturating_sub(1);
                         let speed = (b.s - a.s) / (steps as f64 * SAMPLE_S);
-                        leaders[k].push((rear, speed.clamp(-20.0, 40.0)));
+                        leaders[k].push((rear - room, speed.clamp(-20.0, 40.0)));
                     }
                 }
             }

@@ -1,12 +1,18 @@
 //! Proposals on one corridor: laid, simulated, scored.
 
+use geometry::angle_difference;
+
 use crate::corridor::Corridor;
 use crate::forward_simulation::{DT, Policy, State, allowed_speed, simulate};
 use crate::planner::{Planner, Situation};
 use crate::proposal_path::{ProposalPath, Shape};
-use crate::reference_path::{Axis, Span};
+use crate::reference_path::{Axis, STEP, Span};
 use crate::right_of_way::takes_way;
+use crate::road_user::Class;
 use crate::scoring::{REFUSED, bounds_cost, comfort_cost, contact};
+
+/// Nobody is passed in sharper curves, 1/m: one cannot see past them.
+const MOST_PASSING_CURVATURE: f64 = 0.015;
 
 /// A drive that could be chosen.
 pub(crate) struct Candidate {
@@ -17,16 +23,28 @@ pub(crate) struct Candidate {
     pub verdict: String,
 }
 
+/// An offset worth trying.
+#[derive(Debug, Clone, Copy)]
+struct Aim {
+    offset: f64,
+    /// Where to return from it, m on the axis.
+    return_from: f64,
+    /// Within which distance it must be reached, m.
+    reach: Option<f64>,
+    /// Whether it serves to pass someone: that is worth leaving the middle of the lane for.
+    passes: bool,
+}
+
 impl Planner {
-    /// Offsets worth trying on a corridor, with where to return from.
-    fn shapes(&self, corridor: &Corridor, situation: &Situation) -> Vec<(f64, f64, Option<f64>)> {
+    /// Offsets worth trying on a corridor.
+    fn aims(&self, corridor: &Corridor, situation: &Situation) -> Vec<Aim> {
         let s = corridor.start.s;
-        let default_return = s + 35.0;
-        let mut shapes = vec![(0.0, default_return, None)];
+        let nudge = |offset| Aim { offset, return_from: s + 35.0, reach: None, passes: false };
+        let mut aims = vec![nudge(0.0)];
         if corridor.changes_lane {
-            return shapes;
+            return aims;
         }
-        shapes.extend([0.3, -0.3, 0.6, -0.6].map(|d| (d, default_return, None)));
+        aims.extend([0.3, -0.3, 0.6, -0.6].map(nudge));
         let half = self.vehicle.width_m / 2.0;
         let front = s + self.vehicle.front_m();
         let mut blockers: Vec<_> = corridor
@@ -45,6 +63,12 @@ impl Planner {
             .map(|(r, _)| r.now)
             .collect();
         blockers.sort_by(|a, b| a.s.total_cmp(&b.s));
+        // Boxes flicker: an offset once chosen is kept while it does.
+        let kept = corridor.lateral.going_on.map(|(kept, _)| kept);
+        let settle = |offset: f64| {
+            let wider = |kept: &f64| (-0.12..0.3).contains(&((kept - offset) * offset.signum()));
+            kept.filter(wider).unwrap_or(offset)
+        };
         if let Some(first) = blockers.first().copied() {
             let group: Vec<_> = blockers.iter().take_while(|b| b.s < first.s + 18.0).collect();
             let last = group.iter().fold(0.0f64, |m, b| m.max(b.s + b.half_s));
@@ -54,17 +78,51 @@ impl Planner {
             let back = last + self.vehicle.rear_overhang_m + 1.5;
             for clear in [0.45, 0.8] {
                 for offset in [left + half + clear, right - half - clear] {
-                    // Boxes flicker: an offset once chosen is kept while it does.
-                    let kept = corridor.lateral.going_on.map(|(kept, _)| kept);
-                    shapes.push((kept.filter(|kept| (kept - offset).abs() < 0.25).unwrap_or(offset), back, reach));
+                    aims.push(Aim { offset: settle(offset), return_from: back, reach, passes: true });
                 }
             }
         }
-        shapes
+        for (offset, back) in self.passes(corridor, situation) {
+            aims.push(Aim { offset: settle(offset), return_from: back, reach: None, passes: true });
+        }
+        aims
+    }
+
+    /// Offsets at which a slow cyclist can be passed on the left, with where one is past it.
+    fn passes(&self, corridor: &Corridor, situation: &Situation) -> Vec<(f64, f64)> {
+        let s = corridor.start.s;
+        let slow = corridor.relations.iter().zip(&situation.users).filter(|(r, user)| {
+            let (i, _) = corridor.axis.between(r.now.s);
+            let along = user.velocity.dot(corridor.axis.poses[i].forward());
+            user.class == Class::Cyclist
+                && (1.0..6.5).contains(&along)
+                && r.now.d < 0.0
+                && r.now.d.abs() < r.now.half_d + self.vehicle.width_m / 2.0 + 1.0
+                && r.now.s + r.now.half_s > s - self.vehicle.rear_overhang_m
+                && r.now.s < s + 30.0
+        });
+        let Some((r, user)) = slow.min_by(|(a, _), (b, _)| a.now.s.total_cmp(&b.now.s)) else { return Vec::new() };
+        let gain = r.now.s + r.now.half_s + self.vehicle.rear_overhang_m + 2.0 - s;
+        let pace = Axis::at(&corridor.axis.limit_mps, s).min(corridor.start.speed.max(7.0));
+        let time = gain / (pace - user.speed()).max(0.5);
+        let back = s + pace * time;
+        let (from, to) = (corridor.axis.between(s).0, corridor.axis.between(back).0);
+        let straight = (from..to.max(from)).all(|i| {
+            let turn = angle_difference(corridor.axis.poses[i + 1].yaw, corridor.axis.poses[i].yaw);
+            turn.abs() < STEP * MOST_PASSING_CURVATURE
+        });
+        let crossing = |span: &Span| {
+            span.to > s && span.from < back && self.map.lane(span.lane).is_some_and(|lane| lane.junction.is_some())
+        };
+        let lines = corridor.demands.lines.iter().any(|line| *line > s && *line < back + 5.0);
+        if time > 9.0 || !straight || lines || corridor.axis.spans.iter().any(crossing) {
+            return Vec::new();
+        }
+        [0.7, 1.0].map(|clear| (r.now.d + r.now.half_d + self.vehicle.width_m / 2.0 + clear, back)).to_vec()
     }
 
     /// Whether who stands at an arc length may be waiting: for a line, a junction, or someone ahead of it.
-    fn queues(&self, corridor: &Corridor, situation: &Situation, s: f64) -> bool {
+    pub fn queues(&self, corridor: &Corridor, situation: &Situation, s: f64) -> bool {
         let ahead = |from: f64| from > s - 3.0 && from < s + 40.0;
         let junction = |span: &Span| self.map.lane(span.lane).is_some_and(|lane| lane.junction.is_some());
         corridor.demands.lines.iter().any(|line| ahead(*line))
@@ -83,15 +141,18 @@ impl Planner {
         let mut best: Option<Candidate> = None;
         let mut plain = String::new();
         let previous_offset = corridor.lateral.going_on.map_or(0.0, |(offset, _)| offset);
+        let stood = self.standing_since.map_or(0.0, |since| situation.now_s - since);
         let p = &self.parameters;
         let front_m = self.vehicle.front_m();
         let start = corridor.start;
-        for (offset, return_from, reach) in self.shapes(corridor, situation) {
+        for Aim { offset, return_from, reach, passes } in self.aims(corridor, situation) {
             if offset.abs() > 5.0 {
                 continue;
             }
             let change = (offset - corridor.lateral.from[0]).abs();
-            let least = (5.8 * change / 0.13).sqrt().max(4.0);
+            // From a standstill close behind something the wheels may be turned far.
+            let sharpest = if reach.is_some() && start.speed < 3.0 { 0.2 } else { 0.13 };
+            let least = (5.8 * change / sharpest).sqrt().max(4.0);
             let wish = (start.speed * (1.5 + 0.6 * change)).max(least);
             let blend = reach.map_or(wish, |reach| wish.min(reach + front_m)).max(least);
             let blend = match corridor.lateral.going_on {
@@ -100,7 +161,7 @@ impl Planner {
             };
             let shape = Shape { from_s: start.s, from: corridor.lateral.from, offset, blend, return_from };
             let path = ProposalPath::lay(&corridor.axis, shape);
-            let allowed = allowed_speed(&corridor.axis, &path, &self.caps(corridor, situation), p);
+            let allowed = allowed_speed(&corridor.axis, &path, &self.caps(corridor, &path, situation), p);
             let leaders = self.leaders(corridor, &path, situation);
             let demanded: Vec<f64> = corridor.demands.stops.iter().map(|(s, _)| *s).collect();
             let mut policies: Vec<Policy> = [1.0, 0.7, 0.4]
@@ -132,17 +193,20 @@ impl Planner {
                     policies.push(Policy { speed_factor: 1.0, stops: with(&demanded, stop), brake: None });
                 }
                 let mut cost = corridor.cost
-                    + comfort_cost(&states, &path, &allowed)
-                    + bounds_cost(&corridor.axis, &path, &states, &self.vehicle)
-                    + 5.0 * touch.nearness
-                    + 2.0 * offset.abs()
-                    + if offset == 0.0 { 0.5 } else { 3.0 } * (offset - previous_offset).abs()
+                    + comfort_cost(&states, &path, Axis::at(&corridor.axis.limit_mps, start.s))
+                    + if passes { 2.0 } else { 6.0 } * bounds_cost(&corridor.axis, &path, &states, &self.vehicle)
+                    + 7.0 * touch.nearness
+                    + if passes { 0.5 } else { 2.0 } * offset.abs()
+                    + if offset == 0.0 || passes { 0.5 } else { 3.0 } * (offset - previous_offset).abs()
                     + if policy.brake.is_some() { 1.0 } else { 0.0 };
                 if touch.probability > p.accepted_collision_probability {
                     let at = states[((touch.first_s / DT) as usize).min(states.len() - 1)].speed;
                     cost += REFUSED * 5.0 * touch.probability * (0.5 + at / 20.0);
                 } else {
                     cost += 40.0 * touch.probability;
+                }
+                if states[states.len() - 1].s < start.s + 2.0 {
+                    cost += (stood - 2.0).clamp(0.0, 10.0);
                 }
                 let takes = takes_way(&corridor.gives, &states, front_m, self.vehicle.rear_overhang_m);
                 if takes {

@@ -14,7 +14,7 @@ pub(crate) const REFUSED: f64 = 1e4;
 
 /// Who comes towards the car on the other side of the road does not leave it: weight of futures that say so. Headings
 /// are measured to a few degrees only, and a future straight on along a wrong one crosses the car's lane.
-const AGAINST_TRAFFIC: f64 = 0.3;
+const AGAINST_TRAFFIC: f64 = 0.15;
 
 /// Kept free to the edge of the lane, m: what the follower may be off.
 const EDGE_M: f64 = 0.1;
@@ -55,7 +55,9 @@ pub(crate) fn contact(
         let reach = radius + user.length.hypot(user.width) / 2.0;
         let wish = if user.is_person() { p.person_clearance_m } else { p.car_clearance_m };
         let now_gap = boxes[0].0.distance(&user.footprint(user.pose));
-        let behind_now = boxes[0].1.inverse_transform::<geometry::BaseLink>(user.pose.position).x < 0.0;
+        // A cyclist just passed is still beside the car when it cuts back in.
+        let tail = if user.class == Class::Cyclist { vehicle.rear_overhang_m + 2.0 } else { 0.0 };
+        let behind_now = boxes[0].1.inverse_transform::<geometry::BaseLink>(user.pose.position).x < -tail;
         if behind_now && !changes_lane {
             continue;
         }
@@ -70,7 +72,7 @@ pub(crate) fn contact(
                     continue;
                 }
                 let relative = pose.inverse_transform::<geometry::BaseLink>(future.poses[k].position);
-                if relative.x < -vehicle.rear_overhang_m && !changes_lane {
+                if relative.x < -vehicle.rear_overhang_m.max(tail) && !changes_lane {
                     continue;
                 }
                 let base = if user.is_person() { 0.35 } else { 0.15 };
@@ -128,7 +130,7 @@ pub(crate) fn bounds_cost(axis: &Axis, path: &ProposalPath, states: &[State], ve
         refused |= outside > start_over.0;
         soft = soft.max(beside);
     }
-    soft * 6.0 + if refused { REFUSED } else { 0.0 }
+    soft + if refused { REFUSED } else { 0.0 }
 }
 
 /// How far the car is off the usable road, and how far outside its lane, m.
@@ -141,9 +143,9 @@ fn over(axis: &Axis, i: usize, d: f64, half: f64) -> (f64, f64) {
 }
 
 /// Progress and comfort: what is left when nothing forbids.
-pub(crate) fn comfort_cost(states: &[State], path: &ProposalPath, allowed: &[f64]) -> f64 {
+pub(crate) fn comfort_cost(states: &[State], path: &ProposalPath, limit_mps: f64) -> f64 {
     let distance = states[50.min(states.len() - 1)].s - states[0].s;
-    let wish = (Axis::at(allowed, states[0].s).max(3.0)) * 5.0;
+    let wish = limit_mps.max(3.0) * 5.0;
     let hard = states.iter().fold(0.0f64, |m, s| m.max(-s.acceleration - 2.0));
     let lateral =
         states.iter().map(|s| s.speed * s.speed * Axis::at(&path.curvature, s.s).abs()).fold(0.0f64, f64::max);
