@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use geometry::{BaseLink, Map, OrientedBox, Point2, Pose2, Vector2, angle_difference};
-use road_map::{Boundary, LaneKind, StopReason};
+use road_map::{Boundary, LaneKind, Priority, StopReason};
 use vehicle::Vehicle;
 
 use crate::actor::{Actor, ActorClass};
@@ -16,6 +16,12 @@ use crate::signals::{SignalColor, Signals};
 /// Within this distance of the goal, standing, the drive is complete, m.
 const GOAL_RADIUS_M: f64 = 5.0;
 
+/// How far ahead the way of the car is watched, m.
+const WAY_M: f64 = 40.0;
+/// A car is expected to begin braking after this time, s, and to brake this hard, m/s².
+const REACTION_S: f64 = 0.5;
+const FULL_BRAKING: f64 = 5.0;
+
 /// Watches the car and writes down what it does wrong, and how far it got.
 #[derive(Debug, Clone)]
 pub(crate) struct Referee {
@@ -25,6 +31,8 @@ pub(crate) struct Referee {
     pub counts: Counts,
     /// Whom the car touches at present, and until when a parting is not believed, s.
     touching: BTreeMap<u32, f64>,
+    /// Who is in the car's way, and how that began.
+    in_way: BTreeMap<u32, Entry>,
     touching_fixture_until_s: f64,
     front: Point2<Map>,
     /// Lines crossed that still wait for the lane that the car takes: time, lane, whether red.
@@ -39,6 +47,17 @@ pub(crate) struct Referee {
     along: f64,
     pub goal_reached: bool,
     ticks: u64,
+    now_s: f64,
+}
+
+/// How somebody came into the way straight ahead of the car.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    /// Distance from the car's front, m, and the car's speed at that time, m/s.
+    gap: f64,
+    speed: f64,
+    /// Whether the car drove straight on then, on a lane of its own.
+    straight: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +94,7 @@ impl Referee {
             events: Vec::new(),
             counts: Counts::default(),
             touching: BTreeMap::new(),
+            in_way: BTreeMap::new(),
             touching_fixture_until_s: -1.0,
             crossed: Vec::new(),
             stood: None,
@@ -86,6 +106,7 @@ impl Referee {
             along: 0.0,
             goal_reached: false,
             ticks: 0,
+            now_s: 0.0,
         }
     }
 
@@ -108,8 +129,10 @@ impl Referee {
         fixtures: &[Instance],
         signals: &Signals,
     ) {
+        self.now_s = now_s;
         let pose = ego.vehicle.pose;
         let footprint = self.vehicle.footprint(pose);
+        self.watch_way(ego, actors);
         self.contacts(now_s, ego, &footprint, actors);
         self.lines(now_s, ego, signals);
         if self.ticks.is_multiple_of(10) {
@@ -148,6 +171,58 @@ impl Referee {
         }
     }
 
+    /// Notes who comes into the way straight ahead of the car, and who leaves it.
+    fn watch_way(&mut self, ego: &EgoState, actors: &[Actor]) {
+        let (pose, half) = (ego.vehicle.pose, self.vehicle.width_m / 2.0 + 0.1);
+        for actor in actors {
+            let near = actor.pose.position.distance(pose.position) < WAY_M + actor.length;
+            let gap = if near { self.gap_in_way(pose, half, actor) } else { None };
+            match gap {
+                None => {
+                    self.in_way.remove(&actor.id);
+                }
+                Some(gap) if !self.in_way.contains_key(&actor.id) => {
+                    let straight = ego.yaw_rate_radps.abs() < 0.12 && self.keeps_way(pose);
+                    self.in_way.insert(actor.id, Entry { gap, speed: ego.vehicle.speed_mps, straight });
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// How far ahead of the car's front somebody reaches into the strip that it would drive straight on.
+    fn gap_in_way(&self, pose: Pose2<Map>, half: f64, actor: &Actor) -> Option<f64> {
+        let corners = actor.footprint().corners().map(|c| pose.inverse_transform::<BaseLink>(c));
+        let fold = |f: fn(f64, f64) -> f64, get: fn(&Point2<BaseLink>) -> f64| corners.iter().map(get).reduce(f);
+        let (low, high) = (fold(f64::min, |c| c.y)?, fold(f64::max, |c| c.y)?);
+        let gap = fold(f64::min, |c| c.x)? - self.vehicle.front_m();
+        (low < half && high > -half && (-self.vehicle.length_m()..WAY_M).contains(&gap)).then_some(gap.max(0.0))
+    }
+
+    /// Whether the car is within a lane on which it need not give way to others.
+    fn keeps_way(&self, pose: Pose2<Map>) -> bool {
+        self.network.matched(pose, 3.0).is_some_and(|(lane, p)| {
+            let (left, right) = self.network.half_widths(lane, p.s);
+            let half = self.vehicle.width_m / 2.0;
+            let within = p.d + half < left + 0.2 && p.d - half > -right - 0.2;
+            within && self.network.lanes[lane].conflicts.iter().all(|(_, c)| c.priority != Priority::Other)
+        })
+    }
+
+    /// Whether somebody came so late into the way of a car that drove straight on in its lane that it could not stop.
+    fn came_too_late(&self, actor: &Actor) -> bool {
+        let on_crosswalk = || {
+            self.network.crosswalks.iter().any(|c| {
+                let p = c.path.project(actor.pose.position);
+                p.foot.position.distance(actor.pose.position) < 2.5
+            })
+        };
+        self.in_way.get(&actor.id).is_some_and(|entry| {
+            let stops_within = entry.speed * REACTION_S + entry.speed * entry.speed / (2.0 * FULL_BRAKING);
+            entry.straight && entry.gap < stops_within
+        }) && !(actor.class == ActorClass::Pedestrian && on_crosswalk())
+    }
+
     /// Who caused a contact: by who moved, where the car was struck, and whether it was where it belonged.
     fn blame(&self, ego: &EgoState, actor: &Actor) -> (bool, &'static str) {
         if ego.vehicle.speed_mps < 0.3 {
@@ -159,7 +234,13 @@ impl Referee {
         if actor.speed_mps() < 0.3 {
             return (true, "the car drove into something that stood");
         }
+        let ran = self.events.iter().rev().take(3).any(|e| {
+            self.now_s - e.time_s < 6.0 && matches!(e.kind, EventKind::RedLightRun { .. } | EventKind::StopSignRun)
+        });
         if rearmost > self.vehicle.front_m() - 0.6 {
+            if !ran && self.came_too_late(actor) {
+                return (false, "it came into the car's lane too near for the car to stop");
+            }
             return (true, "the car's front struck it");
         }
         let theirs: Point2<BaseLink> =
@@ -176,18 +257,10 @@ impl Referee {
             let half = self.vehicle.width_m / 2.0;
             p.d + half < left + 0.2 && p.d - half > -right - 0.2
         });
-        let ran = self.events.iter().rev().take(3).any(|e| {
-            self.time_of_last() - e.time_s < 6.0
-                && matches!(e.kind, EventKind::RedLightRun { .. } | EventKind::StopSignRun)
-        });
         if in_lane && !ran && their_front {
             return (false, "struck from the side while in its lane");
         }
         (true, "the car left its lane or went against a signal")
-    }
-
-    fn time_of_last(&self) -> f64 {
-        self.events.last().map_or(0.0, |e| e.time_s)
     }
 
     fn fixture_contact(&mut self, now_s: f64, ego: &EgoState, footprint: &OrientedBox<Map>, fixtures: &[Instance]) {
@@ -353,3 +426,6 @@ fn front(vehicle: &Vehicle, pose: Pose2<Map>) -> Point2<Map> {
 pub(crate) fn ego_velocity(ego: &EgoState) -> Vector2<Map> {
     ego.vehicle.pose.rotate(Vector2::<BaseLink>::new(ego.vehicle.speed_mps, ego.lateral_speed_mps))
 }
+
+#[cfg(test)]
+mod tests;
