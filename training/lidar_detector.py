@@ -218,9 +218,10 @@ def work(rank, options):
     if os.path.exists(options.checkpoint):
         state = torch.load(options.checkpoint, weights_only=True)
         model.load_state_dict(state["model"])
-        if "optimizer" in state and not options.tune:
-            optimizer.load_state_dict(state["optimizer"])
-            step = state["step"]
+        optimizer.load_state_dict(state["optimizer"])
+        step = state["step"]
+    elif options.start:
+        model.load_state_dict(torch.load(options.start, weights_only=True)["model"])
     if rank == 0:
         print(f"{len(scans)} scans, {sum(p.numel() for p in model.parameters())} parameters, from step {step}", flush=True)
     began, first, mean = time.time(), step, np.zeros(2)
@@ -458,7 +459,7 @@ def main():
     one.add_argument("--workers", type=int, default=2, help="processes of one thread each")
     one.add_argument("--port", type=int, default=29512, help="through which workers talk")
     one.add_argument("--seed", type=int, default=1)
-    one.add_argument("--tune", action="store_true", help="start at step 0 with the checkpoint's weights")
+    one.add_argument("--start", help="checkpoint whose weights to begin with")
     one = commands.add_parser("export")
     one.add_argument("--checkpoint", required=True)
     one.add_argument("--model", required=True)

@@ -72,6 +72,19 @@ fn the_same_cloud_gives_the_same_boxes() {
     assert!(!first.objects.objects.is_empty());
 }
 
+#[test]
+fn the_measured_accuracy_reaches_what_the_manifest_asks_for() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/lidar_detector");
+    let manifest = inference::Manifest::read(&folder).unwrap();
+    let metrics = std::fs::read_to_string(folder.join("metrics.json")).unwrap();
+    let metrics: serde_json::Value = serde_json::from_str(&metrics).unwrap();
+    for (class, least) in &manifest.least_accuracy {
+        let measured = metrics["sets"]["shipped_town"]["classes"][class]["0-60 m"]["ap"].as_f64().unwrap();
+        assert!(measured >= *least, "{class}: {measured}, at least {least}");
+    }
+    assert!(metrics["parameters"].as_u64().unwrap() < 1_000_000);
+}
+
 /// Cars that a person has labelled in one sweep of KITTI's HDL-64, which the model has never seen the like of.
 #[test]
 fn cars_of_a_real_sweep_are_found() {
