@@ -54,7 +54,7 @@ impl Planner {
                 lanes.push((id, true));
             }
         }
-        let patience = self.standing_since.is_some_and(|since| situation.now_s - since > 8.0);
+        let patience = self.patience(situation);
         let places = places(&map, &situation.users);
         let mut corridors = Vec::new();
         for (id, changes_lane) in lanes {

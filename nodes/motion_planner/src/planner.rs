@@ -12,7 +12,7 @@ use crate::forward_simulation::DT;
 use crate::parameters::Parameters;
 use crate::proposal::Candidate;
 use crate::proposal_path::ProposalPath;
-use crate::reference_path::{Axis, RouteLanes};
+use crate::reference_path::{Axis, Patience, RouteLanes};
 use crate::road_user::RoadUser;
 use crate::scoring::REFUSED;
 use crate::traffic_rules::{Light, RuleMemory};
@@ -57,7 +57,9 @@ pub(crate) struct Planner {
     segment: usize,
     pub(crate) memory: RuleMemory,
     pub(crate) previous: Option<Previous>,
-    pub(crate) standing_since: Option<f64>,
+    standing_since: Option<f64>,
+    /// When the car last had stood for so long that it may cross a solid line, s.
+    blocked_at: Option<f64>,
 }
 
 /// The plan of the last cycle.
@@ -91,6 +93,7 @@ impl Planner {
             memory: RuleMemory::default(),
             previous: None,
             standing_since: None,
+            blocked_at: None,
         }
     }
 
@@ -105,6 +108,9 @@ impl Planner {
             self.standing_since = None;
         } else {
             self.standing_since.get_or_insert(situation.now_s);
+        }
+        if self.stood(situation) > 20.0 {
+            self.blocked_at = Some(situation.now_s);
         }
         let start = self.start(situation);
         let (segment, lane) = self.matched(start.pose)?;
@@ -137,6 +143,18 @@ impl Planner {
         self.previous = Some(Previous { time_s: situation.now_s, points: points.clone(), axis, path: best.path, lane });
         let verdicts = format!("plain: {plain}; chosen: {}", best.verdict);
         Ok(Plan { points, safe: best.cost < REFUSED, reason: best.reason, verdicts })
+    }
+
+    /// For how long the car has been standing, s.
+    pub fn stood(&self, situation: &Situation) -> f64 {
+        self.standing_since.map_or(0.0, |since| situation.now_s - since)
+    }
+
+    /// What the car may do to get on.
+    pub fn patience(&self, situation: &Situation) -> Patience {
+        // A pass once begun is not given up halfway.
+        let crosses_solid = self.blocked_at.is_some_and(|at| situation.now_s - at < 15.0);
+        Patience { leaves_route: self.stood(situation) > 8.0, crosses_solid }
     }
 
     /// Where the plan begins: on the previous plan while the car is near it, else at the car.

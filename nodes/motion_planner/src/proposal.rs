@@ -141,7 +141,7 @@ impl Planner {
         let mut best: Option<Candidate> = None;
         let mut plain = String::new();
         let previous_offset = corridor.lateral.going_on.map_or(0.0, |(offset, _)| offset);
-        let stood = self.standing_since.map_or(0.0, |since| situation.now_s - since);
+        let stood = self.stood(situation);
         let p = &self.parameters;
         let front_m = self.vehicle.front_m();
         let start = corridor.start;
@@ -208,7 +208,7 @@ impl Planner {
                 if states[states.len() - 1].s < start.s + 2.0 {
                     cost += (stood - 2.0).clamp(0.0, 10.0);
                 }
-                let takes = takes_way(&corridor.gives, &states, front_m, self.vehicle.rear_overhang_m);
+                let takes = takes_way(&corridor.gives, &states, front_m, self.vehicle.rear_overhang_m, stood);
                 if takes {
                     cost += REFUSED;
                 }

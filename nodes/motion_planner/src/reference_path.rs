@@ -24,6 +24,15 @@ pub(crate) struct Span {
     pub lane_from: f64,
 }
 
+/// What the car does when it has stood for long: nothing blocks it for ever.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Patience {
+    /// Drives on where the route does not.
+    pub leaves_route: bool,
+    /// Passes what stands in its lane over a solid line.
+    pub crosses_solid: bool,
+}
+
 /// Why the axis ends where it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AxisEnd {
@@ -77,7 +86,7 @@ impl Axis {
         route: &RouteLanes,
         segment: usize,
         start: (LaneId, f64),
-        may_leave: bool,
+        patience: Patience,
     ) -> Option<Self> {
         let mut lanes = vec![start.0];
         let mut reach = map.lane(start.0)?.length() - start.1;
@@ -107,7 +116,9 @@ impl Axis {
                 }
                 _ => None,
             };
-            let Some(next) = next.or_else(|| if may_leave { current.successors.first().copied() } else { None }) else {
+            let Some(next) =
+                next.or_else(|| if patience.leaves_route { current.successors.first().copied() } else { None })
+            else {
                 end = AxisEnd::RouteLost;
                 break;
             };
@@ -142,10 +153,16 @@ impl Axis {
         }
         before.reverse();
         before.extend(lanes);
-        Self::sample(map, &before, first_s, end, end_lane_s)
+        Self::sample(map, &before, first_s, (end, end_lane_s), patience.crosses_solid)
     }
 
-    fn sample(map: &LaneGraph, lanes: &[LaneId], first_s: f64, end: AxisEnd, end_lane_s: Option<f64>) -> Option<Self> {
+    fn sample(
+        map: &LaneGraph,
+        lanes: &[LaneId],
+        first_s: f64,
+        (end, end_lane_s): (AxisEnd, Option<f64>),
+        over_solid: bool,
+    ) -> Option<Self> {
         let mut points: Vec<Point2<Map>> = Vec::new();
         let mut spans = Vec::new();
         let mut s = 0.0;
@@ -195,7 +212,7 @@ impl Axis {
             axis.left.push(lane.left_at(lane_s).distance(center).max(1.2));
             axis.right.push(lane.right_at(lane_s).distance(center).max(1.2));
             if i % 4 == 0 {
-                passable = passable_left(map, lane, lane_s);
+                passable = passable_left(map, lane, lane_s, over_solid);
             }
             axis.left_passable.push(axis.left[i] + passable);
         }
@@ -242,8 +259,8 @@ impl Axis {
 }
 
 /// How far the neighbouring lane to the left may be used to pass something that stands, m.
-fn passable_left(map: &LaneGraph, lane: &Lane, s: f64) -> f64 {
-    if lane.junction.is_some() || lane.left_boundary != Boundary::Crossable {
+fn passable_left(map: &LaneGraph, lane: &Lane, s: f64, over_solid: bool) -> f64 {
+    if lane.junction.is_some() || (lane.left_boundary != Boundary::Crossable && !over_solid) {
         return 0.0;
     }
     let pose = lane.pose_at(s);
@@ -251,9 +268,7 @@ fn passable_left(map: &LaneGraph, lane: &Lane, s: f64) -> f64 {
     map.lanes_near(beyond, 1.8)
         .iter()
         .filter_map(|near| map.lane(near.lane).map(|l| (l, near)))
-        .filter(|(l, near)| {
-            l.id != lane.id && l.kind == LaneKind::Driving && angle_difference(near.heading, pose.yaw).abs() > 0.0
-        })
+        .filter(|(l, _)| l.id != lane.id && l.kind == LaneKind::Driving)
         .map(|(l, near)| l.width_at(near.s))
         .next()
         .unwrap_or(0.0)

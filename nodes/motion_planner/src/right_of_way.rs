@@ -143,15 +143,21 @@ fn arrival(
 }
 
 /// Whether the simulated drive takes someone's way. Where stopping would be hard, less room in time is enough: going on
-/// is then what surprises others least.
-pub(crate) fn takes_way(give_ways: &[GiveWay], states: &[State], front_m: f64, rear_m: f64) -> bool {
+/// is then what surprises others least. Who has waited long takes smaller gaps.
+pub(crate) fn takes_way(give_ways: &[GiveWay], states: &[State], front_m: f64, rear_m: f64, stood_s: f64) -> bool {
     let start = states[0];
     give_ways.iter().any(|area| {
         let Some(enter) = states.iter().position(|state| state.s + front_m > area.from) else { return false };
         let leave = states.iter().position(|state| state.s - rear_m > area.to).unwrap_or(STEPS + 20);
         let (enter, leave) = (enter as f64 * DT, leave as f64 * DT);
         let room = (area.from - start.s - front_m).max(0.05);
-        let (after, before) = if start.speed.powi(2) / (2.0 * room) > 2.5 { (0.2, 0.5) } else { (0.8, 1.5) };
+        let (after, before) = if start.speed.powi(2) / (2.0 * room) > 2.5 {
+            (0.2, 0.5)
+        } else if stood_s > 15.0 {
+            (0.5, 1.0)
+        } else {
+            (0.8, 1.5)
+        };
         area.arrivals.iter().any(|(first, last)| enter < last + after && *first < leave + before)
     })
 }

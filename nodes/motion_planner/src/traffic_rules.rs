@@ -160,7 +160,7 @@ fn room_behind_junctions(scene: &Scene<'_>, axis: &Axis, ego: State, out: &mut D
     let tail = scene
         .users
         .iter()
-        .filter(|user| user.speed() < 1.5)
+        .filter(|user| user.speed() < 1.5 && user.standing_s < 40.0)
         .filter_map(|user| {
             let (s, d) = axis.project(user.pose.position);
             (d.abs() < 1.3 && s - user.length / 2.0 > front).then_some(s - user.length / 2.0)

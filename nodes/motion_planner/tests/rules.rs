@@ -139,11 +139,13 @@ fn waits_behind_what_blocks_the_lane_until_nobody_comes_then_passes() {
 }
 
 #[test]
-fn stays_behind_what_blocks_the_lane_where_the_line_is_solid() {
+fn crosses_a_solid_line_only_when_it_has_waited_long_behind_what_blocks_the_lane() {
     let mut street = Street::new("solid", "", "", 8.0);
     street.users = vec![User::car(120.0, -2.2, 0.0)];
-    street.run(40.0);
+    street.run(30.0);
     assert!(street.speed < 0.05 && street.front() < 117.8 && street.furthest_left_m < 0.2);
+    street.run(40.0);
+    assert!(street.front() > 130.0 && street.least_gap_m > 0.3, "front at {}", street.front());
 }
 
 #[test]
