@@ -49,6 +49,8 @@ impl Error {
 pub struct Tracking {
     /// Velocity error of tracks of vehicles, cyclists and people that are a second old or older, m/s.
     pub velocity: BTreeMap<u8, Error>,
+    /// The same of all within 30 m.
+    pub velocity_near: Error,
     pub position: Error,
     /// Published tracks, and those with nothing near them.
     pub published: u64,
@@ -144,7 +146,7 @@ impl Witness {
         format!(
             "{:.0} s, {:.0} m, completed {:.2}, collisions {} ({} caused), red lights {}, off road {} s, departures {} s\n  \
              localizer rms/max lateral {:.3}/{:.3} m, heading {:.2}/{:.2} deg, speed {:.3}/{:.3} m/s; follower lateral {:.3}/{:.3} m\n  \
-             tracks {}: ghosts {}, doubles {}, id switches {}, near missed {}/{}, position rms {:.2} m, velocity rms/max by class {}",
+             tracks {}: ghosts {}, doubles {}, id switches {}, near missed {}/{}, position rms {:.2} m, velocity rms/max by class {}; within 30 m {:.2}/{:.2}",
             self.truth.last().map_or(0.0, |t| t.time_s),
             self.driven(0.0, f64::MAX),
             self.scored("route_completion"),
@@ -169,6 +171,8 @@ impl Witness {
             t.near,
             t.position.rms(),
             velocity.join(", "),
+            t.velocity_near.rms(),
+            t.velocity_near.max,
         )
     }
 
@@ -212,15 +216,6 @@ impl Witness {
                 truth.objects.iter().filter(|o| gap(o) < reach(o)).min_by(|a, b| gap(a).total_cmp(&gap(b)))
             else {
                 t.ghosts += 1;
-                if std::env::var_os("GHOSTS").is_some() {
-                    println!(
-                        "ghost at {now:.1}: {:?} label {} probability {:.2} age {:.1}",
-                        own.center,
-                        track.classification[0].label,
-                        track.existence_probability,
-                        now - first
-                    );
-                }
                 continue;
             };
             let doubled = taken.entry(thing.object_id.uuid).or_default();
@@ -236,6 +231,9 @@ impl Witness {
             if now - first >= 1.0 {
                 let error = (velocity(track) - velocity(thing)).norm();
                 t.velocity.entry(thing.classification[0].label).or_default().add(error);
+                if own.distance_to_point(ego.position) < 30.0 {
+                    t.velocity_near.add(error);
+                }
             }
         }
         for thing in &truth.objects {
