@@ -143,6 +143,33 @@ impl msgs::Visitor for BigEndian<'_> {
     }
 }
 
+/// Reads and writes again what rosbags made of random values.
+struct Made<'a> {
+    by_rosbags: BTreeMap<&'a str, Vec<&'a str>>,
+    messages: usize,
+}
+
+impl msgs::Visitor for Made<'_> {
+    fn visit<M: Message>(&mut self) {
+        for text in self.by_rosbags.get(M::TYPE_NAME).into_iter().flatten() {
+            let bytes: Vec<u8> =
+                (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap()).collect();
+            let message = msgs::from_cdr::<M>(&bytes).unwrap_or_else(|e| panic!("{}: {e}: {text}", M::TYPE_NAME));
+            assert_eq!(hex(&msgs::to_cdr(&message).unwrap()), *text, "{}", M::TYPE_NAME);
+            self.messages += 1;
+        }
+    }
+}
+
+/// The messages of each type in lines of a kind: `KIND <type> <hex>...`.
+fn by_type<'a>(lines: &[&'a str]) -> BTreeMap<&'a str, Vec<&'a str>> {
+    let entry = |line: &&'a str| {
+        let mut words = line.split(' ').skip(1);
+        words.next().map(|name| (name, words.collect()))
+    };
+    lines.iter().filter_map(entry).collect()
+}
+
 struct Lines(Vec<String>);
 
 impl msgs::Visitor for Lines {
@@ -176,14 +203,14 @@ fn an_independent_codec_agrees_byte_for_byte_and_on_every_hash() {
     child.stdin.take().unwrap().write_all(lines.0.join("\n").as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     let answer = String::from_utf8(output.stdout).unwrap();
-    let (big, report): (Vec<_>, Vec<_>) = answer.lines().partition(|line| line.starts_with("BIG "));
+    let (big, rest): (Vec<_>, Vec<_>) = answer.lines().partition(|line| line.starts_with("BIG "));
+    let (own, report): (Vec<_>, Vec<_>) = rest.into_iter().partition(|line| line.starts_with("OWN "));
     println!("{}", report.join("\n"));
     assert!(output.status.success(), "{}", report.join("\n"));
-    let by_rosbags = big.iter().filter_map(|line| {
-        let mut words = line.split(' ').skip(1);
-        words.next().map(|name| (name, words.collect()))
-    });
-    let mut reader = BigEndian { by_rosbags: by_rosbags.collect(), messages: 0 };
+    let mut reader = BigEndian { by_rosbags: by_type(&big), messages: 0 };
     msgs::visit_all(&mut reader);
     assert_eq!(reader.messages, lines.0.len() * 8);
+    let mut made = Made { by_rosbags: by_type(&own), messages: 0 };
+    msgs::visit_all(&mut made);
+    assert_eq!(made.messages, lines.0.len() * 4);
 }

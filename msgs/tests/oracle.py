@@ -2,11 +2,15 @@
 
 Reads lines of JSON on stdin: {"type", "hash", "definition", "cdr": [hex, ...]}. For each type rosbags builds a codec
 from the definition (its own built-in types keep its own definition), decodes each message and encodes it again. What it
-encodes big endian goes back, as lines `BIG <type> <hex>...`, for our reader.
+encodes big endian goes back, as lines `BIG <type> <hex>...`, for our reader, and so do messages that it made itself of
+random values, as lines `OWN <type> <hex>...`.
 """
 
 import json
+import random
 import sys
+
+import numpy
 
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
@@ -23,6 +27,50 @@ lines = [json.loads(line) for line in sys.stdin]
 for entry in lines:
     found = get_types_from_msg(entry["definition"], entry["type"])
     store.register({name: fields for name, fields in found.items() if name not in store.types})
+
+NUMBERS = {
+    "bool": lambda r: r.random() < 0.5,
+    # rosbags takes a byte for a signed one when it stands alone.
+    "byte": lambda r: r.randrange(128),
+    "char": lambda r: r.randrange(256),
+    "octet": lambda r: r.randrange(256),
+    "float32": lambda r: float(numpy.float32(r.uniform(-1e6, 1e6))),
+    "float64": lambda r: r.uniform(-1e12, 1e12),
+    **{f"uint{n}": lambda r, n=n: r.randrange(2**n) for n in (8, 16, 32, 64)},
+    **{f"int{n}": lambda r, n=n: r.randrange(2**n) - 2 ** (n - 1) for n in (8, 16, 32, 64)},
+}
+
+
+def element(kind, desc, r):
+    """A random value of one field: base types, nested messages, arrays of a fixed length, sequences."""
+    kind = int(kind)
+    if kind == 1:
+        base = desc[0] if isinstance(desc, tuple) else desc
+        if base == "string":
+            return "".join(r.choice("abcxyz 0189_/") for _ in range(r.randrange(9)))
+        return NUMBERS[base](r)
+    if kind == 2:
+        return made(desc, r)
+    inner, bound = desc
+    count = bound if kind == 3 else r.randrange(min(bound, 4) + 1 if bound else 5)
+    values = [element(inner[0], inner[1], r) for _ in range(count)]
+    base = inner[1][0] if isinstance(inner[1], tuple) else inner[1]
+    if int(inner[0]) == 1 and base != "string":
+        dtype = {"byte": "uint8", "char": "uint8", "octet": "uint8"}.get(base, base)
+        return numpy.array(values, dtype=dtype)
+    return values
+
+
+def made(name, r):
+    """A message of random values."""
+    fields = store.fielddefs[name][1]
+    return store.types[name](**{field: element(kind, desc, r) for field, (kind, desc) in fields})
+
+
+for entry in lines:
+    name = entry["type"]
+    r = random.Random(name)
+    print("OWN", name, *(bytes(store.serialize_cdr(made(name, r), name)).hex() for _ in range(4)))
 
 for entry in lines:
     name = entry["type"]
