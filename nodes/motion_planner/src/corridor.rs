@@ -11,6 +11,7 @@ use crate::proposal_path::ProposalPath;
 use crate::reference_path::{Axis, AxisEnd};
 use crate::right_of_way::{GiveWay, give_ways, places};
 use crate::road_user::{Class, SAMPLE_S, SAMPLES, UserOnAxis, relate};
+use crate::scoring::REFUSED;
 use crate::traffic_rules::{Demands, Scene, demands};
 
 /// Stopped behind something that blocks the lane the car keeps this much more than behind a queue, m.
@@ -87,12 +88,33 @@ impl Planner {
             if axis.end == AxisEnd::RouteLost {
                 cost += 30.0 * (1.0 - (axis.end_s - s) / 150.0).max(0.0);
             }
+            if changes_lane && lateral.from[0].abs() > 2.0 && self.cuts_in(&axis, start, &relations, situation) {
+                cost += REFUSED;
+            }
             if changes_lane && self.previous.as_ref().is_some_and(|p| p.lane == id) {
                 cost -= 3.5;
             }
             corridors.push(Corridor { axis, lane: id, changes_lane, start, lateral, demands, gives, relations, cost });
         }
         corridors
+    }
+
+    /// Whether a change onto an axis now would leave someone on it too little room behind or ahead of the car.
+    fn cuts_in(&self, axis: &Axis, start: State, relations: &[UserOnAxis], situation: &Situation) -> bool {
+        relations.iter().zip(&situation.users).any(|(r, user)| {
+            let (i, _) = axis.between(r.now.s);
+            let speed = user.velocity.dot(axis.poses[i].forward());
+            if r.now.d.abs() > 1.6 || speed < -1.0 {
+                return false;
+            }
+            let behind = start.s - self.vehicle.rear_overhang_m - r.now.s - r.now.half_s;
+            let ahead = r.now.s - r.now.half_s - start.s - self.vehicle.front_m();
+            // Who drives up to the other must be able to slow down gently.
+            let (gap, follower, leader) =
+                if behind > ahead { (behind, speed, start.speed) } else { (ahead, start.speed, speed) };
+            let closing = (follower - leader).max(0.0);
+            gap < 2.0 + 0.5 * follower.max(0.0) + closing * closing / 4.0
+        })
     }
 
     /// How the car lies beside an axis: as the previous path has it where that is being followed.

@@ -101,9 +101,6 @@ impl Axis {
                 end_lane_s = Some(goal.s);
                 break;
             }
-            if reach > AHEAD {
-                break;
-            }
             let on_route = current
                 .successors
                 .iter()
@@ -116,6 +113,16 @@ impl Axis {
                 }
                 _ => None,
             };
+            if next.is_none() {
+                end_lane_s = goal_beside(route, current, index).filter(|s| lanes.len() > 1 || *s > start.1);
+            }
+            if end_lane_s.is_some() {
+                end = AxisEnd::RouteLost;
+                break;
+            }
+            if reach > AHEAD {
+                break;
+            }
             let Some(next) =
                 next.or_else(|| if patience.leaves_route { current.successors.first().copied() } else { None })
             else {
@@ -256,6 +263,14 @@ impl Axis {
         let forward = pose.forward();
         (i as f64 * STEP + v.dot(forward), forward.cross(v))
     }
+}
+
+/// Where the way on a lane ends whose neighbour holds the goal, m: one must have changed over by then, or stands beside it.
+fn goal_beside(route: &RouteLanes, lane: &Lane, index: usize) -> Option<f64> {
+    let (last, _) = route.segments.last().filter(|_| index + 2 >= route.segments.len())?;
+    let beside = [lane.left_neighbor, lane.right_neighbor].contains(&Some(*last));
+    // The front bumper stops somewhat before an end: this far on, the car itself is level with the goal.
+    beside.then(|| (lane.position_of(route.goal.position).s + 6.0).min(lane.length()))
 }
 
 /// How far the neighbouring lane to the left may be used to pass something that stands, m.

@@ -159,6 +159,26 @@ fn passes_a_cyclist_when_the_other_lane_is_free() {
 }
 
 #[test]
+fn changes_lanes_before_a_goal_in_the_lane_beside() {
+    let mut street = Street::with_goal_in_the_right_lane(10.0);
+    street.run(40.0);
+    let at = street.pose.position;
+    assert!(street.speed < 0.05 && (at.y + 5.25).abs() < 0.3 && (at.x - 200.0).abs() < 2.0, "{at:?}");
+    assert!(street.hardest_braking_mps2 < 3.0);
+}
+
+#[test]
+fn lets_a_faster_car_pass_before_it_changes_into_its_lane() {
+    let mut street = Street::with_goal_in_the_right_lane(8.0);
+    street.pose.position.x = 60.0;
+    street.users = vec![User::car(48.0, -5.25, 11.0), User::car(25.0, -5.25, 11.0)];
+    while street.pose.position.y > -5.0 && street.time_s < 60.0 {
+        street.step();
+    }
+    assert!(street.least_gap_m > 1.0 && street.pose.position.x < 210.0, "{} m", street.least_gap_m);
+}
+
+#[test]
 fn keeps_its_speed_and_line_when_a_car_comes_towards_it_on_its_own_side() {
     let mut street = Street::new("broken", "", "", 13.0);
     // Its heading is measured a few degrees off: straight on it would cross the car's lane.

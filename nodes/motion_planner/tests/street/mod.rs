@@ -92,23 +92,23 @@ pub struct Street {
     pub furthest_left_m: f64,
 }
 
-/// The street as OpenDRIVE; `extra` goes into its road, `mark` is the line in its middle.
-fn street(mark: &str, signals: &str, objects: &str) -> String {
-    let lane = |id: i64| {
+/// The street as OpenDRIVE; `mark` is the line in its middle, `right` the lines right of each of its right lanes.
+fn street(mark: &str, right: &[&str], signals: &str, objects: &str) -> String {
+    let lane = |id: i64, mark: &str| {
         format!(
             "<lane id=\"{id}\" type=\"driving\" level=\"false\"><width sOffset=\"0\" a=\"3.5\" b=\"0\" c=\"0\" d=\"0\"/>\
-             <roadMark sOffset=\"0\" type=\"solid\"/></lane>"
+             <roadMark sOffset=\"0\" type=\"{mark}\"/></lane>"
         )
     };
+    let lanes: String = right.iter().enumerate().map(|(i, mark)| lane(-1 - i as i64, mark)).collect();
     format!(
         "<OpenDRIVE><header revMajor=\"1\" revMinor=\"7\"/><road id=\"1\" length=\"{LENGTH_M}\" junction=\"-1\">\
          <type s=\"0\" type=\"town\"><speed max=\"50\" unit=\"km/h\"/></type>\
          <planView><geometry s=\"0\" x=\"0\" y=\"0\" hdg=\"0\" length=\"{LENGTH_M}\"><line/></geometry></planView>\
          <lanes><laneSection s=\"0\"><left>{}</left><center><lane id=\"0\" type=\"none\">\
-         <roadMark sOffset=\"0\" type=\"{mark}\"/></lane></center><right>{}</right></laneSection></lanes>\
+         <roadMark sOffset=\"0\" type=\"{mark}\"/></lane></center><right>{lanes}</right></laneSection></lanes>\
          <objects>{objects}</objects><signals>{signals}</signals></road></OpenDRIVE>",
-        lane(1),
-        lane(-1)
+        lane(1, "solid")
     )
 }
 
@@ -136,19 +136,34 @@ pub fn crosswalk() -> String {
 impl Street {
     /// The car drives at `speed` in the middle of the right lane, 20 m from the street's start, towards a goal at 350 m.
     pub fn new(mark: &str, signals: &str, objects: &str, speed: f64) -> Self {
-        let map = Arc::new(LaneGraph::from_opendrive(&street(mark, signals, objects), "street").unwrap());
+        Self::on(&street(mark, &["solid"], signals, objects), &["lane -1"], Pose2::new(350.0, -1.75, 0.0), speed)
+    }
+
+    /// Two lanes each way to the right: the car drives in the left one, the goal at 200 m lies in the right one.
+    pub fn with_goal_in_the_right_lane(speed: f64) -> Self {
+        let map = street("solid", &["broken", "solid"], "", "");
+        Self::on(&map, &["lane -1", "lane -2"], Pose2::new(200.0, -5.25, 0.0), speed)
+    }
+
+    fn on(map: &str, lanes: &[&str], goal: Pose2<Map>, speed: f64) -> Self {
+        let map = Arc::new(LaneGraph::from_opendrive(map, "street").unwrap());
         let vehicle = Vehicle::default();
         let context = Context { vehicle, map: Some(Arc::clone(&map)), share: ".".into(), onnxruntime: None };
         let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../params/motion_planner.param.yaml");
         let name = MotionPlanner::NAME;
         let parameters = node::Parameters::from_file(&file, name).unwrap().parse(name).unwrap();
         let mut planner = MotionPlanner::new(parameters, &mut Ports::default(), &context).unwrap();
-        let lane = map.lanes().find(|lane| lane.source.ends_with("lane -1")).unwrap().id;
         let mut route = LaneletRoute::default();
         route.header.frame_id = "map".into();
-        route.goal_pose = pose_message(Pose2::<Map>::new(350.0, -1.75, 0.0));
-        let primitive = LaneletPrimitive { id: lane.0, primitive_type: "lane".into() };
-        route.segments = vec![LaneletSegment { preferred_primitive: primitive.clone(), primitives: vec![primitive] }];
+        route.goal_pose = pose_message(goal);
+        route.segments = lanes
+            .iter()
+            .map(|name| {
+                let id = map.lanes().find(|lane| lane.source.ends_with(name)).unwrap().id.0;
+                let primitive = LaneletPrimitive { id, primitive_type: "lane".into() };
+                LaneletSegment { preferred_primitive: primitive.clone(), primitives: vec![primitive] }
+            })
+            .collect();
         planner.on_event(&Event::from_message(Time(0), input(2), route), &mut Outputs::default());
         Self {
             map,
