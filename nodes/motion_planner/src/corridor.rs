@@ -175,7 +175,7 @@ impl Planner {
                 continue;
             }
             // Room to swing out, behind what does not seem to wait for anything.
-            let blocks = user.standing_s > 1.0 && !self.queues(corridor, situation, relation.now.s);
+            let blocks = user.standing_s > 1.0 && !self.queues(corridor, situation, relation.now.s, user);
             let room = if blocks { SWING_M } else { 0.0 };
             let likeliest = relation.futures.iter().map(|(p, _)| *p).fold(0.0, f64::max);
             for (probability, samples) in &relation.futures {

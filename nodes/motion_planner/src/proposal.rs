@@ -8,7 +8,7 @@ use crate::planner::{Planner, Situation};
 use crate::proposal_path::{ProposalPath, Shape};
 use crate::reference_path::{Axis, STEP, Span};
 use crate::right_of_way::takes_way;
-use crate::road_user::Class;
+use crate::road_user::{Class, RoadUser};
 use crate::scoring::{REFUSED, bounds_cost, comfort_cost, contact};
 
 /// Nobody is passed in sharper curves, 1/m: one cannot see past them.
@@ -53,7 +53,7 @@ impl Planner {
             .zip(&situation.users)
             .filter(|(r, user)| {
                 let patience = if r.now.d.abs() > 0.7 { 0.8 } else { 4.0 };
-                let queue = self.queues(corridor, situation, r.now.s);
+                let queue = self.queues(corridor, situation, r.now.s, user);
                 user.speed() < 0.4
                     && user.standing_s > if queue && r.now.d.abs() < 0.9 { 45.0 } else { patience }
                     && r.now.s + r.now.half_s > s
@@ -122,7 +122,12 @@ impl Planner {
     }
 
     /// Whether who stands at an arc length may be waiting: for a line, a junction, or someone ahead of it.
-    pub fn queues(&self, corridor: &Corridor, situation: &Situation, s: f64) -> bool {
+    pub fn queues(&self, corridor: &Corridor, situation: &Situation, s: f64, user: &RoadUser) -> bool {
+        let (i, _) = corridor.axis.between(s);
+        if angle_difference(user.pose.yaw, corridor.axis.poses[i].yaw).abs() > 0.5 {
+            // Across the lane or against it nobody waits in the car's own queue.
+            return false;
+        }
         let ahead = |from: f64| from > s - 3.0 && from < s + 40.0;
         let junction = |span: &Span| self.map.lane(span.lane).is_some_and(|lane| lane.junction.is_some());
         corridor.demands.lines.iter().any(|line| ahead(*line))

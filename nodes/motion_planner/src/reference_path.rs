@@ -12,6 +12,9 @@ const BEHIND: f64 = 15.0;
 /// How far it reaches ahead, m.
 const AHEAD: f64 = 130.0;
 
+/// Beside its lane a car that was blocked for long may use this much of a junction, m.
+const OPEN_M: f64 = 2.5;
+
 /// A stretch of one lane on the axis.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Span {
@@ -275,6 +278,9 @@ fn goal_beside(route: &RouteLanes, lane: &Lane, index: usize) -> Option<f64> {
 
 /// How far the neighbouring lane to the left may be used to pass something that stands, m.
 fn passable_left(map: &LaneGraph, lane: &Lane, s: f64, over_solid: bool) -> f64 {
+    if lane.junction.is_some() && over_solid {
+        return OPEN_M;
+    }
     if lane.junction.is_some() || (lane.left_boundary != Boundary::Crossable && !over_solid) {
         return 0.0;
     }
