@@ -213,11 +213,13 @@ impl MotionPlanner {
                 standing.insert(user.id, since);
                 user.standing_s = stamp.seconds() - since;
                 if user.standing_s > 1.0 {
+                    // The longer it stands, the longer it will.
+                    let moves = if user.standing_s > 8.0 { 0.1 } else { 0.3 };
                     for future in &mut user.futures {
-                        future.probability *= 0.3;
+                        future.probability *= moves;
                     }
                     let poses = RoadUser::resample(&[user.pose, user.pose], 1.0, 0.0);
-                    user.futures.push(Future { probability: 0.7, poses });
+                    user.futures.push(Future { probability: 1.0 - moves, poses });
                 }
             }
             users.push(user);
