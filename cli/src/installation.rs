@@ -33,17 +33,3 @@ pub fn share() -> anyhow::Result<PathBuf> {
 fn is_share(folder: &Path) -> bool {
     folder.join("launch/drive.launch.xml").is_file() && folder.join("params").is_dir()
 }
-
-/// The ONNX Runtime library: `FERRODRIVE_ONNXRUNTIME`, or the one that `make drive` put below the share folder.
-pub fn onnxruntime(share: &Path) -> Option<PathBuf> {
-    if let Some(named) = std::env::var_os("FERRODRIVE_ONNXRUNTIME") {
-        return Some(named.into());
-    }
-    let mut found: Vec<PathBuf> = std::fs::read_dir(share.join(".ferrodrive/onnxruntime"))
-        .ok()?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("libonnxruntime.so")))
-        .collect();
-    found.sort();
-    found.pop()
-}

@@ -66,7 +66,7 @@ impl Stack {
         let vehicle: Vehicle = Parameters::from_file(&file, "vehicle_info")?.parse("vehicle_info")?;
         check_vehicle(&vehicle).with_context(|| file.display().to_string())?;
         let map = Arc::new(LaneGraph::from_opendrive_file(map)?);
-        Ok(Self { share: share.into(), map, vehicle, nodes, onnxruntime: crate::installation::onnxruntime(share) })
+        Ok(Self { share: share.into(), map, vehicle, nodes, onnxruntime: inference::find_library(share) })
     }
 
     /// Sets a parameter of every node of this kind.

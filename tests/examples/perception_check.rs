@@ -30,6 +30,10 @@ struct Check {
     /// By class and band: tracks, those without truth near them.
     ghosts: BTreeMap<(u8, usize), (u64, u64)>,
     stopping: bool,
+    /// Since when the car stands, s.
+    standing_since: Option<f64>,
+    /// What the planner says.
+    plan: String,
     over: bool,
     summary: String,
 }
@@ -175,6 +179,12 @@ impl Tap for Check {
                     let (p, q) = (&odometry.pose.pose.position, &odometry.pose.pose.orientation);
                     let yaw = (2.0 * (q.w * q.z + q.x * q.y)).atan2(1.0 - 2.0 * (q.y * q.y + q.z * q.z));
                     self.ego = Some((p.x, p.y, yaw, odometry.twist.twist.linear.x));
+                    let since = if odometry.twist.twist.linear.x.abs() < 0.1 { self.standing_since } else { None };
+                    let since = *self.standing_since.insert(since.unwrap_or(now.seconds()));
+                    if now.seconds() - since >= 30.0 {
+                        self.standing_since = Some(f64::INFINITY);
+                        self.explain(now, &format!("stands for 30 s; the planner says: {}", self.plan));
+                    }
                 }
             }
             "/simulation/ground_truth/objects" => {
@@ -215,6 +225,9 @@ impl Tap for Check {
             }
             "/diagnostics" => {
                 for status in any.downcast_ref::<DiagnosticArray>().iter().flat_map(|a| &a.status) {
+                    if status.name == "motion_planner" {
+                        self.plan.clone_from(&status.message);
+                    }
                     if status.name == "safety_supervisor" {
                         let stopping = status.level >= 2;
                         if stopping && !self.stopping {

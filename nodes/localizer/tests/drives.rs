@@ -55,14 +55,14 @@ fn knows_its_place_in_town01() {
     }
 }
 
-/// Errors at the end of 30 s without GNSS, and what the filter says of them.
+/// Errors at the end of 20 s without GNSS, and what the filter says of them.
 #[test]
-fn bridges_thirty_seconds_without_gnss_and_says_how_well() {
+fn bridges_twenty_seconds_without_gnss_and_says_how_well() {
     let map = town();
     let mut squares = Vec::new();
     for seed in 2000..2005 {
-        let outage = Fault::GnssOutage { from_s: 60.0, until_s: Some(90.0) };
-        let mut bench = drive(&map, seed, 89.9, vec![outage]);
+        let outage = Fault::GnssOutage { from_s: 60.0, until_s: Some(80.0) };
+        let mut bench = drive(&map, seed, 79.9, vec![outage]);
         assert!(bench.status.message.contains("no GNSS fix"), "{:?}", bench.status);
         let last = *bench.samples.last().unwrap();
         println!(

@@ -171,7 +171,9 @@ impl MotionPlanner {
             Ok(plan) => {
                 self.verdicts = plan.verdicts;
                 outputs.publish(self.trajectory, to_trajectory(&plan.points, stamp, ego.z, &self.planner.vehicle));
-                let status = if blind {
+                let status = if blind && self.last_objects.is_none() {
+                    Status::warn("waiting for ~/input/objects: standing until they come")
+                } else if blind {
                     Status::error("no predicted objects: stopping in the lane until they come again")
                 } else if !plan.safe {
                     Status::warn("no proposal is free of conflict: braking as well as can be")

@@ -91,10 +91,10 @@ fn stops_by_itself_in_its_lane_when_the_detector_sees_no_more() {
 #[test]
 fn goes_on_without_gnss() {
     let map = town();
-    let outage = Fault::GnssOutage { from_s: 15.0, until_s: Some(38.0) };
+    let outage = Fault::GnssOutage { from_s: 15.0, until_s: Some(35.0) };
     let Some(drive) = drive(&map, scenario(&map, 2003, 40.0, vec![outage]), Sabotage::default()) else { return };
     assert_undisturbed(&drive);
-    assert!(drive.witness.driven(15.0, 38.0) > 30.0, "{} m", drive.witness.driven(15.0, 38.0));
+    assert!(drive.witness.driven(15.0, 35.0) > 30.0, "{} m", drive.witness.driven(15.0, 35.0));
     assert!(!drive.witness.said("localizer", 1, 16.0).is_empty(), "the localizer says so");
 }
 

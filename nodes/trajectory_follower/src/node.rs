@@ -146,8 +146,13 @@ impl TrajectoryFollower {
             }
             Err(reason) => {
                 self.sent.clear();
-                let because = refused.map_or(String::new(), |refused| format!(" (newest refused: {refused})"));
-                self.tell(Status::error(format!("{reason}{because}")), outputs);
+                let status = match refused {
+                    // Nothing is wrong where nothing has begun.
+                    None if self.plan.is_none() => Status::warn(reason),
+                    None => Status::error(reason),
+                    Some(refused) => Status::error(format!("{reason} (newest refused: {refused})")),
+                };
+                self.tell(status, outputs);
             }
         }
     }

@@ -20,7 +20,7 @@ fn says_what_it_waits_for_and_sends_nothing() {
     let mut bench = Bench::new(path(&[(300.0, 0.0)], 6.0), |_| 6.0, 0.0);
     bench.tamper = Box::new(|_, _| false);
     bench.run(1.0);
-    assert_eq!(bench.status.level, Level::Error);
+    assert_eq!(bench.status.level, Level::Warn);
     assert_eq!(bench.status.message, "waiting for ~/input/trajectory");
     assert!(bench.samples.iter().all(|s| s.command.is_none()));
 }
