@@ -26,7 +26,7 @@ lint:
 test:
 	@tools/setup.sh test
 	$(MAKE) --no-print-directory lint
-	cargo test --workspace --release
+	cargo test --workspace --release --no-fail-fast
 
 bench:
 	cargo bench --workspace

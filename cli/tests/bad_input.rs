@@ -66,7 +66,7 @@ fn a_bad_map_is_named_with_element_and_line() {
     let start = map.find("<geometry").unwrap();
     let hdg = start + map[start..].find("hdg=\"").unwrap() + 5;
     let end = hdg + map[hdg..].find('"').unwrap();
-    let line = map[..start].lines().count();
+    let line = map[..start].matches('\n').count() + 1;
     let file = folder("map").join("bad.xodr");
     std::fs::write(&file, format!("{}nan{}", &map[..hdg], &map[end..])).unwrap();
     let output = ferrodrive(&["drive", "--map", file.to_str().unwrap()], &share());

@@ -226,7 +226,8 @@ impl Tap for Check {
             "/diagnostics" => {
                 for status in any.downcast_ref::<DiagnosticArray>().iter().flat_map(|a| &a.status) {
                     if status.name == "motion_planner" {
-                        self.plan.clone_from(&status.message);
+                        let facts = status.values.iter().map(|v| format!("; {}: {}", v.key, v.value));
+                        self.plan = status.message.clone() + &facts.collect::<String>();
                     }
                     if status.name == "safety_supervisor" {
                         let stopping = status.level >= 2;
