@@ -177,6 +177,7 @@ impl MotionPlanner {
                     Status::error("no predicted objects: stopping in the lane until they come again")
                 } else if !plan.safe {
                     Status::warn("no proposal is free of conflict: braking as well as can be")
+                        .with("proposals", &self.verdicts)
                 } else if signals_missing {
                     Status::warn("no traffic signal states: all lights count as red")
                 } else if refused > 0 {

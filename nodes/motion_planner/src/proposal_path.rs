@@ -23,7 +23,7 @@ impl Shape {
     /// Offset, slope and second derivative at an arc length of the axis.
     pub fn at(&self, s: f64) -> [f64; 3] {
         let x = s - self.from_s;
-        if x <= 0.0 {
+        if x < 0.0 {
             let [offset, slope, _] = self.from;
             return [offset + slope * x.max(-3.0), slope, 0.0];
         }

@@ -130,7 +130,9 @@ fn arrival(
     let enter = conflict.other_from_s - along - user.length / 2.0;
     let leave = conflict.other_to_s - along + user.length / 2.0;
     let v = user.speed();
-    if leave < 0.0 || enter > 90.0 || (v < 0.5 && user.standing_s > 2.0 && enter > 0.0) {
+    // Who has long stood where the ways meet waits for the car; room to pass is looked after by the collision check.
+    let waits = v < 0.5 && user.standing_s > if enter > 0.0 { 2.0 } else { 8.0 };
+    if leave < 0.0 || enter > 90.0 || waits {
         return None;
     }
     let time = |distance: f64, speed: f64, acceleration: f64| {
