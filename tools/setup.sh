@@ -19,6 +19,8 @@ need_package() { # COMMAND PACKAGE...
 }
 
 need_package cc build-essential
+# For the DDS core, which is C.
+need_package cmake cmake
 need_package python3 python3 python3-pip python3-venv
 # Rust: the toolchain that is there, if it is new enough; else rustup's, where the system has rustup as a package.
 wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)

@@ -1,0 +1,33 @@
+/* What discovery knows of the endpoints and participants of a domain, as flat structs. */
+#ifndef FERRODRIVE_DDS_ENDPOINTS_H
+#define FERRODRIVE_DDS_ENDPOINTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dds/dds.h"
+
+/* Text and user data live until the visitor returns. A participant has neither topic nor type. */
+struct fd_endpoint {
+  uint8_t guid[16];
+  uint8_t participant[16];
+  const char *topic;
+  const char *type;
+  const uint8_t *user_data;
+  size_t user_data_size;
+  uint32_t reliability;
+  uint32_t durability;
+  uint32_t history;
+  uint32_t liveliness;
+  int32_t depth;
+  int64_t deadline;
+  int64_t lease;
+  int64_t lifespan;
+};
+
+typedef void (*fd_visitor) (void *arg, const struct fd_endpoint *endpoint);
+
+/* `what`: 0 participants, 1 writers, 2 readers; of this process and of others. */
+dds_return_t fd_visit (dds_entity_t participant, uint32_t what, fd_visitor visit, void *arg);
+
+#endif
