@@ -11,9 +11,9 @@ pub enum BagError {
         /// The cause.
         source: std::io::Error,
     },
-    /// The file cannot be written or read as MCAP.
+    /// The file cannot be written or read as what it is.
     #[error("recording {path}: {reason}")]
-    Mcap {
+    Storage {
         /// The file.
         path: PathBuf,
         /// What is wrong, and what to do where something can be done.
@@ -35,11 +35,11 @@ pub enum BagError {
         /// Topic.
         topic: String,
         /// Type of the first message.
-        recorded: &'static str,
+        recorded: String,
         /// Type of this message.
-        offered: &'static str,
+        offered: String,
     },
-    /// MCAP has no times before the epoch.
+    /// Recordings have no times before the epoch.
     #[error("message on {topic} has time {nanoseconds} ns: a recording holds no time before the clock's epoch")]
     NegativeTime {
         /// Topic.
@@ -47,4 +47,22 @@ pub enum BagError {
         /// The time.
         nanoseconds: i64,
     },
+    /// A selection names a topic that the recording lacks.
+    #[error("the recording has no topic {topic}; it has: {there}")]
+    NoSuchTopic {
+        /// The name asked for.
+        topic: String,
+        /// The names there are.
+        there: String,
+    },
+}
+
+impl BagError {
+    pub(crate) fn storage(path: &std::path::Path, reason: impl Into<String>) -> Self {
+        Self::Storage { path: path.into(), reason: reason.into() }
+    }
+
+    pub(crate) fn file(path: &std::path::Path, source: std::io::Error) -> Self {
+        Self::File { path: path.into(), source }
+    }
 }

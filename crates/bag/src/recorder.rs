@@ -1,27 +1,19 @@
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
-use mcap::records::MessageHeader;
-use mcap::{Compression, McapError, WriteOptions, Writer};
-use node::{Durability, Qos, Reliability, Shared, Time};
+use node::{Qos, Shared, Time};
 
 use crate::BagError;
+use crate::topic::{Definition, Topic};
+use crate::writer::{TopicId, WriteOptions, Writer};
 
-struct Channel {
-    id: u16,
-    type_name: &'static str,
-    next_sequence: u32,
-}
-
-/// Writes an MCAP file with profile `ros2`: `ros2msg` schemas, CDR messages, zstd chunks, as rosbag2 writes it.
+/// Records messages of a graph; by default as MCAP with zstd chunks.
 ///
-/// Dropped without [`Recorder::finish`] the file still gets its index, but errors in doing so go unseen.
+/// Dropped without [`Recorder::finish`] an MCAP file still gets its index, but errors in doing so go unseen.
 pub struct Recorder {
-    path: PathBuf,
-    writer: Writer<BufWriter<File>>,
-    channels: BTreeMap<String, Channel>,
+    writer: Writer,
+    topics: BTreeMap<String, (&'static str, TopicId)>,
     buffer: Vec<u8>,
 }
 
@@ -31,17 +23,15 @@ impl Recorder {
     /// # Errors
     /// [`BagError::File`] where the file cannot be created.
     pub fn create(path: &Path) -> Result<Self, BagError> {
-        let file = File::create(path).map_err(|source| BagError::File { path: path.into(), source })?;
-        // One compression worker: more would take the cores that the drive itself needs.
-        let writer = WriteOptions::new()
-            .profile("ros2")
-            .library("ferrodrive")
-            .compression(Some(Compression::Zstd))
-            .compression_level(1)
-            .compression_threads(1)
-            .create(BufWriter::new(file))
-            .map_err(|source| write_error(path, source))?;
-        Ok(Self { path: path.into(), writer, channels: BTreeMap::new(), buffer: Vec::new() })
+        Self::with_options(path, WriteOptions::default())
+    }
+
+    /// As [`Writer::create`].
+    ///
+    /// # Errors
+    /// As [`Writer::create`].
+    pub fn with_options(path: &Path, options: WriteOptions) -> Result<Self, BagError> {
+        Ok(Self { writer: Writer::create(path, options)?, topics: BTreeMap::new(), buffer: Vec::new() })
     }
 
     /// Records one message.
@@ -69,45 +59,43 @@ impl Recorder {
         cdr: &[u8],
         qos: Qos,
     ) -> Result<(), BagError> {
-        let log_time =
-            u64::try_from(time.0).map_err(|_| BagError::NegativeTime { topic: topic.into(), nanoseconds: time.0 })?;
-        let (channel_id, sequence) = self.channel(topic, message, qos)?;
-        let header = MessageHeader { channel_id, sequence, log_time, publish_time: log_time };
-        self.writer.write_to_known_channel(&header, cdr).map_err(|source| write_error(&self.path, source))
+        let id = self.topic(topic, message, qos)?;
+        self.writer.write(id, time, cdr)
     }
 
     /// Writes the index and closes the file.
     ///
     /// # Errors
     /// [`BagError`] where the file cannot be written.
-    pub fn finish(mut self) -> Result<(), BagError> {
-        self.writer.finish().map_err(|source| write_error(&self.path, source))?;
-        self.writer.into_inner().flush().map_err(|source| BagError::File { path: self.path, source })
+    pub fn finish(self) -> Result<(), BagError> {
+        self.writer.finish()
     }
 
-    fn channel(&mut self, topic: &str, message: &Shared, qos: Qos) -> Result<(u16, u32), BagError> {
+    fn topic(&mut self, name: &str, message: &Shared, qos: Qos) -> Result<TopicId, BagError> {
         // `Shared` is itself a sized `Any`: the trait object's own methods must be called.
         let message = message.as_ref();
         let type_name = message.type_name();
-        if !self.channels.contains_key(topic) {
-            let add = |writer: &mut Writer<_>| {
-                let schema = writer.add_schema(type_name, "ros2msg", message.definition().as_bytes())?;
-                let metadata = BTreeMap::from([
-                    ("offered_qos_profiles".to_owned(), qos_yaml(qos)),
-                    ("topic_type_hash".to_owned(), message.type_hash().to_owned()),
-                ]);
-                writer.add_channel(schema, topic, "cdr", &metadata)
-            };
-            let id = add(&mut self.writer).map_err(|source| write_error(&self.path, source))?;
-            self.channels.insert(topic.into(), Channel { id, type_name, next_sequence: 0 });
+        if let Some((recorded, id)) = self.topics.get(name) {
+            if *recorded == type_name {
+                return Ok(*id);
+            }
+            return Err(BagError::TypeChanged {
+                topic: name.into(),
+                recorded: (*recorded).into(),
+                offered: type_name.into(),
+            });
         }
-        let channel = self.channels.get_mut(topic).expect("inserted above where it was missing");
-        if channel.type_name != type_name {
-            return Err(BagError::TypeChanged { topic: topic.into(), recorded: channel.type_name, offered: type_name });
-        }
-        let sequence = channel.next_sequence;
-        channel.next_sequence = sequence.wrapping_add(1);
-        Ok((channel.id, sequence))
+        let topic = Topic {
+            name: name.into(),
+            type_name: type_name.into(),
+            type_hash: Some(message.type_hash().into()),
+            serialization: "cdr".into(),
+            qos: vec![qos.into()],
+            definition: Some(Definition { encoding: "ros2msg".into(), text: message.definition().into() }),
+        };
+        let id = self.writer.topic(&Arc::new(topic))?;
+        self.topics.insert(name.into(), (type_name, id));
+        Ok(id)
     }
 }
 
@@ -120,30 +108,4 @@ pub(crate) fn encode(topic: &str, message: &Shared, buffer: &mut Vec<u8>) -> Res
         type_name: message.type_name(),
         source,
     })
-}
-
-fn write_error(path: &Path, source: McapError) -> BagError {
-    match source {
-        McapError::Io(source) => BagError::File { path: path.into(), source },
-        other => BagError::Mcap { path: path.into(), reason: format!("cannot be written: {other}") },
-    }
-}
-
-/// The topic's quality of service in the form of rosbag2's metadata; the long durations stand for "no limit".
-fn qos_yaml(qos: Qos) -> String {
-    let reliability = match qos.reliability {
-        Reliability::Reliable => "reliable",
-        Reliability::BestEffort => "best_effort",
-    };
-    let durability = match qos.durability {
-        Durability::Volatile => "volatile",
-        Durability::TransientLocal => "transient_local",
-    };
-    let unlimited = "\n    sec: 9223372036\n    nsec: 854775807";
-    format!(
-        "- history: keep_last\n  depth: {depth}\n  reliability: {reliability}\n  durability: {durability}\n  \
-         deadline:{unlimited}\n  lifespan:{unlimited}\n  liveliness: automatic\n  \
-         liveliness_lease_duration:{unlimited}\n  avoid_ros_namespace_conventions: false\n",
-        depth = qos.depth,
-    )
 }
