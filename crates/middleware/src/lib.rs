@@ -10,6 +10,7 @@ mod diagnostics;
 mod graph;
 mod latency;
 mod lockstep;
+pub mod ros;
 mod trace;
 
 pub use diagnostics::DIAGNOSTICS_TOPIC;

@@ -31,7 +31,7 @@ mod time;
 
 pub use context::{Context, NodeError};
 pub use event::{Event, EventKind, Level, Outputs, Published, Status};
-pub use message::{AnyMessage, Shared};
+pub use message::{AnyMessage, MessageType, Shared};
 pub use parameters::{ParameterError, Parameters};
 pub use ports::{Durability, Input, InputPort, Output, OutputPort, Ports, Qos, Reliability, Timer, TimerPort};
 pub use time::Time;

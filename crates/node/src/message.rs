@@ -25,6 +25,37 @@ pub trait AnyMessage: Any + Send + Sync {
 /// A published message: never changed again, shared by all who read it.
 pub type Shared = Arc<dyn AnyMessage>;
 
+/// A message type at run time: what drivers and recorders need of it.
+#[derive(Debug, Clone, Copy)]
+pub struct MessageType {
+    /// ROS type name, e.g. `sensor_msgs/msg/PointCloud2`.
+    pub name: &'static str,
+    /// RIHS01 type hash.
+    pub hash: &'static str,
+    /// The `ros2msg` schema text, dependencies included.
+    pub definition: &'static str,
+    /// Reads CDR with its encapsulation header.
+    pub decode: fn(&[u8]) -> Result<Shared, CdrError>,
+}
+
+impl MessageType {
+    /// Of a message type.
+    pub const fn of<M: Message>() -> Self {
+        Self { name: M::TYPE_NAME, hash: M::TYPE_HASH, definition: M::DEFINITION, decode: decode::<M> }
+    }
+
+    /// Whether the message begins with a time stamp: a header or a bare time.
+    pub fn is_stamped(&self) -> bool {
+        let mut fields = self.definition.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
+        let kind = fields.next().and_then(|field| field.split_whitespace().next());
+        matches!(kind, Some("std_msgs/Header" | "builtin_interfaces/Time"))
+    }
+}
+
+fn decode<M: Message>(bytes: &[u8]) -> Result<Shared, CdrError> {
+    Ok(Arc::new(msgs::from_cdr::<M>(bytes)?))
+}
+
 impl<M: Message> AnyMessage for M {
     fn type_name(&self) -> &'static str {
         M::TYPE_NAME

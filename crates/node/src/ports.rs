@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use msgs::Message;
 
+use crate::MessageType;
+
 /// Whether every sample must arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reliability {
@@ -92,6 +94,8 @@ pub struct InputPort {
     pub name: String,
     /// ROS type name.
     pub type_name: &'static str,
+    /// The type.
+    pub message: MessageType,
     /// Quality of service asked for.
     pub qos: Qos,
 }
@@ -103,6 +107,8 @@ pub struct OutputPort {
     pub name: String,
     /// ROS type name.
     pub type_name: &'static str,
+    /// The type.
+    pub message: MessageType,
     /// Quality of service offered.
     pub qos: Qos,
 }
@@ -125,13 +131,29 @@ pub struct Ports {
 impl Ports {
     /// Declares an input.
     pub fn input<M: Message>(&mut self, name: &str, qos: Qos) -> Input<M> {
-        self.inputs.push(InputPort { name: name.into(), type_name: M::TYPE_NAME, qos });
+        self.inputs.push(InputPort {
+            name: name.into(),
+            type_name: M::TYPE_NAME,
+            message: MessageType::of::<M>(),
+            qos,
+        });
         Input { index: self.inputs.len() - 1, marker: PhantomData }
+    }
+
+    /// Declares an input of a type known at run time only, for drivers that watch or record; gives its index.
+    pub fn input_of(&mut self, name: &str, message: MessageType, qos: Qos) -> usize {
+        self.inputs.push(InputPort { name: name.into(), type_name: message.name, message, qos });
+        self.inputs.len() - 1
     }
 
     /// Declares an output.
     pub fn output<M: Message>(&mut self, name: &str, qos: Qos) -> Output<M> {
-        self.outputs.push(OutputPort { name: name.into(), type_name: M::TYPE_NAME, qos });
+        self.outputs.push(OutputPort {
+            name: name.into(),
+            type_name: M::TYPE_NAME,
+            message: MessageType::of::<M>(),
+            qos,
+        });
         Output { index: self.outputs.len() - 1, marker: PhantomData }
     }
 
