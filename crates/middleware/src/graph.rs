@@ -167,12 +167,15 @@ impl Graph {
     }
 }
 
-/// A node-local name in full: `~/x` of node `n` is `/n/x`.
+/// A node-local name in full: `~/x` of node `a/n` is `/a/n/x`, and `x` is `/a/x`.
 fn expand(node: &str, name: &str) -> String {
     match name.strip_prefix("~/") {
-        Some(rest) => format!("/{node}/{rest}"),
+        Some(rest) => format!("/{}/{rest}", node.trim_start_matches('/')),
         None if name.starts_with('/') => name.into(),
-        None => format!("/{name}"),
+        None => match node.trim_start_matches('/').rsplit_once('/') {
+            Some((namespace, _)) => format!("/{namespace}/{name}"),
+            None => format!("/{name}"),
+        },
     }
 }
 

@@ -5,12 +5,16 @@
 //! tokio, each node its own task, messages passed by `Arc`, the newest winning over a bounded queue. A driver over a
 //! wire and one over recordings take the same graph.
 
+mod bus;
 pub mod composed;
 mod diagnostics;
 mod graph;
 mod latency;
+pub mod live;
 mod lockstep;
+mod mailbox;
 pub mod ros;
+mod runner;
 mod trace;
 
 pub use diagnostics::DIAGNOSTICS_TOPIC;

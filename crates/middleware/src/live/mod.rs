@@ -1,0 +1,154 @@
+//! The driver on the wire: nodes of this process as ROS 2 nodes on DDS.
+//!
+//! Nodes of one process still pass messages by `Arc`; the wire carries them to everybody else. Time is the system's
+//! clock, or `/clock` with `use_sim_time`.
+
+mod citizen;
+mod feed;
+mod lifecycle;
+mod parameter_services;
+mod parameter_value;
+mod rosout;
+mod watch;
+mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dds::DdsError;
+use msgs::Message;
+use msgs::rosgraph_msgs::msg::Clock;
+use node::{MessageType, Qos};
+use tokio::sync::mpsc;
+
+use crate::CLOCK_TOPIC;
+use crate::bus::{Bus, Outward, TimeSource};
+use crate::composed::{self, Report};
+use crate::graph::{Graph, GraphError, Tap};
+use crate::ros::{RosParticipant, names};
+
+pub use citizen::{Citizen, Declared, Make};
+pub use rosout::{LogLines, RosoutLayer, rosout};
+
+/// Why nodes cannot go on the wire.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    /// The wire.
+    #[error(transparent)]
+    Dds(#[from] DdsError),
+    /// The nodes.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// A name that ROS 2 refuses.
+    #[error(transparent)]
+    Name(#[from] crate::ros::NameError),
+}
+
+/// How nodes run on the wire.
+pub struct Options {
+    /// Whether time is `/clock`. Of no effect where a node of this process publishes that topic.
+    pub use_sim_time: bool,
+    /// Facts for `/diagnostics` that do not change, by node: execution providers of its models.
+    pub facts: Vec<(String, Vec<(String, String)>)>,
+    /// What each node is beyond its ports, by the graph's order; nodes beyond the list have neither parameters nor a
+    /// life cycle on the graph.
+    pub citizens: Vec<Citizen>,
+    /// Log lines for `/rosout`.
+    pub log: Option<LogLines>,
+}
+
+/// Runs a graph on the wire until the tap breaks, `limit` has passed, a node is shut down, or SIGINT or SIGTERM come.
+///
+/// The tap sees what nodes of this process publish and what comes in for them, each topic once. Needs a multi-threaded
+/// tokio runtime.
+///
+/// # Errors
+/// [`LiveError`] where a name, type or quality of service cannot go on the wire.
+pub async fn run<T: Tap + 'static>(
+    mut graph: Graph,
+    tap: T,
+    participant: &RosParticipant,
+    options: Options,
+    limit: Duration,
+) -> Result<(Report, T), LiveError> {
+    check_names(&graph)?;
+    let own_clock = graph.publications().any(|(_, topics)| topics.contains(&CLOCK_TOPIC));
+    let source = match (own_clock, options.use_sim_time) {
+        (true, _) => TimeSource::Published,
+        (false, true) => TimeSource::Received,
+        (false, false) => TimeSource::System,
+    };
+    graph.diagnostics_topic()?;
+    let (wire, mut endpoints) = wire::Wire::new(&graph, participant, &options.facts)?;
+    let wire = Arc::new(wire);
+    let inlets = feed::inlets(&graph, participant, &mut endpoints)?;
+    let outward: Arc<dyn Outward> = Arc::<wire::Wire>::clone(&wire);
+    let bus = Arc::new(Bus::new(&mut graph, tap, source, Some(outward))?);
+
+    let mut helpers = Vec::new();
+    if source == TimeSource::Received {
+        helpers.push(follow_clock(&bus, participant)?);
+    }
+    let mut members = Vec::new();
+    let mut citizens = options.citizens.into_iter();
+    for (index, member) in graph.members.into_iter().enumerate() {
+        let orders = match citizens.next() {
+            None => None,
+            Some(citizen) => {
+                let (sender, orders) = mpsc::channel(4);
+                let task = citizen::Task::new(citizen, &member.name, participant, sender, &mut endpoints[index])?;
+                helpers.push(tokio::spawn(task.run(Arc::clone(&bus))));
+                Some(orders)
+            }
+        };
+        members.push((member, orders));
+    }
+    if let (Some(log), Some((first, _))) = (options.log, members.first()) {
+        helpers.push(rosout::publish(log, &first.name, participant, &mut endpoints[0])?);
+    }
+    for ((member, _), endpoints) in members.iter().zip(endpoints) {
+        participant.announce(&member.name, endpoints)?;
+    }
+    helpers.push(tokio::spawn(watch::watch(
+        wire,
+        inlets.iter().map(feed::Inlet::reader).collect(),
+        participant.clone(),
+    )));
+    helpers.extend(inlets.into_iter().map(|inlet| tokio::spawn(inlet.run(Arc::clone(&bus)))));
+    Ok(composed::run_members(bus, members, limit, helpers).await)
+}
+
+fn check_names(graph: &Graph) -> Result<(), LiveError> {
+    for member in &graph.members {
+        let (namespace, name) = names::split_node(&member.name);
+        names::check_full("namespace", &namespace)?;
+        names::check_node(name)?;
+    }
+    for topic in graph.topics() {
+        names::check_full("topic", &topic.name)?;
+    }
+    Ok(())
+}
+
+fn follow_clock<T: Tap + 'static>(
+    bus: &Arc<Bus<T>>,
+    participant: &RosParticipant,
+) -> Result<tokio::task::JoinHandle<()>, LiveError> {
+    let message = MessageType::of::<Clock>();
+    let qos = crate::ros::dds_qos(Qos::sensor_data(), message.hash);
+    let reader =
+        participant.dds().reader(&names::topic(CLOCK_TOPIC), &names::type_name(message.name), &qos, Arc::default())?;
+    let bus = Arc::clone(bus);
+    Ok(tokio::spawn(async move {
+        loop {
+            match reader.next().await.map(|sample| msgs::from_cdr::<Clock>(&sample)) {
+                Ok(Ok(clock)) => bus.set_time(&clock),
+                Ok(Err(error)) => tracing::warn!("{CLOCK_TOPIC} of type {}: {error}", Clock::TYPE_NAME),
+                Err(error) => {
+                    tracing::error!("{error}");
+                    return;
+                }
+            }
+        }
+    }))
+}

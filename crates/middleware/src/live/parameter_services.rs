@@ -1,0 +1,217 @@
+//! The six parameter services of a node, and `/parameter_events`.
+//!
+//! Nodes read parameters when they are made, so a parameter is settable while the node is not configured and refused,
+//! with the reason, at any other time.
+
+use std::sync::Arc;
+
+use dds::{Participant, Writer};
+use msgs::Message;
+use msgs::rcl_interfaces::msg::{
+    FloatingPointRange, IntegerRange, ListParametersResult, Parameter, ParameterDescriptor, ParameterEvent,
+    ParameterType, SetParametersResult,
+};
+use msgs::rcl_interfaces::srv::{
+    DescribeParameters, DescribeParametersResponse, GetParameterTypes, GetParameterTypesResponse, GetParameters,
+    GetParametersResponse, ListParameters, ListParametersResponse, SetParameters, SetParametersAtomically,
+    SetParametersAtomicallyResponse, SetParametersResponse,
+};
+use node::Time;
+use serde_json::{Map, Value};
+use tokio::sync::Notify;
+
+use super::LiveError;
+use super::citizen::Declared;
+use super::parameter_value::{assign, flatten, from_ros, to_ros};
+use crate::ros::{Endpoints, Server, ServiceError, names, type_hash_user_data};
+
+/// Why a parameter cannot be set now.
+const NOT_NOW: &str = "it is read when the node is configured: deactivate and clean up the node, set it, then configure \
+                       and activate, or start the node with -p";
+
+pub(super) struct ParameterServices {
+    node: String,
+    values: Map<String, Value>,
+    declared: Vec<Declared>,
+    get: Server<GetParameters>,
+    types: Server<GetParameterTypes>,
+    set: Server<SetParameters>,
+    set_atomically: Server<SetParametersAtomically>,
+    describe: Server<DescribeParameters>,
+    list: Server<ListParameters>,
+    events: Writer,
+}
+
+impl ParameterServices {
+    pub fn new(
+        values: Map<String, Value>,
+        declared: Vec<Declared>,
+        full: &str,
+        participant: &Participant,
+        asked: &Arc<Notify>,
+        endpoints: &mut Endpoints,
+    ) -> Result<Self, LiveError> {
+        let qos = dds::Qos {
+            history: dds::History::KeepLast(1000),
+            user_data: type_hash_user_data(ParameterEvent::TYPE_HASH),
+            ..dds::Qos::default()
+        };
+        let type_name = names::type_name(ParameterEvent::TYPE_NAME);
+        let services = Self {
+            node: full.into(),
+            values,
+            declared,
+            get: Server::new(participant, &format!("{full}/get_parameters"), Arc::clone(asked))?,
+            types: Server::new(participant, &format!("{full}/get_parameter_types"), Arc::clone(asked))?,
+            set: Server::new(participant, &format!("{full}/set_parameters"), Arc::clone(asked))?,
+            set_atomically: Server::new(participant, &format!("{full}/set_parameters_atomically"), Arc::clone(asked))?,
+            describe: Server::new(participant, &format!("{full}/describe_parameters"), Arc::clone(asked))?,
+            list: Server::new(participant, &format!("{full}/list_parameters"), Arc::clone(asked))?,
+            events: participant.writer(&names::topic("/parameter_events"), &type_name, &qos)?,
+        };
+        let s = &services;
+        for (reader, writer) in [
+            s.get.endpoints(),
+            s.types.endpoints(),
+            s.set.endpoints(),
+            s.set_atomically.endpoints(),
+            s.describe.endpoints(),
+            s.list.endpoints(),
+        ] {
+            endpoints.readers.push(reader);
+            endpoints.writers.push(writer);
+        }
+        endpoints.writers.push(s.events.guid());
+        Ok(services)
+    }
+
+    /// The values, as in parameter files.
+    pub fn values(&self) -> &Map<String, Value> {
+        &self.values
+    }
+
+    /// Answers all that waits. `mutable`: whether values may be set now.
+    pub fn answer(&mut self, mutable: bool, now: Time) -> Result<(), ServiceError> {
+        while let Some((id, request)) = self.get.take()? {
+            // Of an unknown name ROS 2 says "not set".
+            let values = request.names.iter().map(|name| to_ros(&self.value(name).unwrap_or(Value::Null))).collect();
+            self.get.reply(id, &GetParametersResponse { values })?;
+        }
+        while let Some((id, request)) = self.types.take()? {
+            let kind = |name: &String| to_ros(&self.value(name).unwrap_or(Value::Null)).type_;
+            self.types.reply(id, &GetParameterTypesResponse { types: request.names.iter().map(kind).collect() })?;
+        }
+        while let Some((id, request)) = self.describe.take()? {
+            let descriptors = request.names.iter().map(|name| self.descriptor(name)).collect();
+            self.describe.reply(id, &DescribeParametersResponse { descriptors })?;
+        }
+        while let Some((id, request)) = self.list.take()? {
+            self.list.reply(id, &ListParametersResponse { result: self.names(&request.prefixes, request.depth) })?;
+        }
+        while let Some((id, request)) = self.set.take()? {
+            let results =
+                request.parameters.iter().map(|p| self.set_all(std::slice::from_ref(p), mutable, now)).collect();
+            self.set.reply(id, &SetParametersResponse { results })?;
+        }
+        while let Some((id, request)) = self.set_atomically.take()? {
+            let result = self.set_all(&request.parameters, mutable, now);
+            self.set_atomically.reply(id, &SetParametersAtomicallyResponse { result })?;
+        }
+        Ok(())
+    }
+
+    fn value(&self, name: &str) -> Option<Value> {
+        flatten(&self.values).into_iter().find(|(of, _)| of == name).map(|(_, value)| value)
+    }
+
+    fn known(&self, name: &str) -> Declared {
+        self.declared.iter().find(|d| d.name == name).cloned().unwrap_or_default()
+    }
+
+    fn descriptor(&self, name: &str) -> ParameterDescriptor {
+        let Some(value) = self.value(name) else {
+            return ParameterDescriptor { name: name.into(), ..ParameterDescriptor::default() };
+        };
+        let known = self.known(name);
+        let mut descriptor = ParameterDescriptor {
+            name: name.into(),
+            type_: to_ros(&value).type_,
+            description: known.description,
+            additional_constraints: format!("settable while the node is unconfigured; otherwise {NOT_NOW}"),
+            ..ParameterDescriptor::default()
+        };
+        match (known.range, descriptor.type_) {
+            (Some((from_value, to_value)), ParameterType::PARAMETER_DOUBLE) => {
+                descriptor.floating_point_range.push(FloatingPointRange { from_value, to_value, step: 0.0 });
+            }
+            (Some((from, to)), ParameterType::PARAMETER_INTEGER) if from.fract() == 0.0 && to.fract() == 0.0 => {
+                descriptor.integer_range.push(IntegerRange { from_value: from as i64, to_value: to as i64, step: 1 });
+            }
+            _ => {}
+        }
+        descriptor
+    }
+
+    fn names(&self, prefixes: &[String], depth: u64) -> ListParametersResult {
+        let mut result = ListParametersResult::default();
+        for (name, _) in flatten(&self.values) {
+            let wanted = |prefix: &String| {
+                let rest = name.strip_prefix(prefix.as_str())?;
+                let inner = rest.strip_prefix('.').unwrap_or(rest);
+                (rest.is_empty() || rest.starts_with('.')).then(|| inner.matches('.').count() as u64 + 1)
+            };
+            let levels = if prefixes.is_empty() {
+                Some(name.matches('.').count() as u64 + 1)
+            } else {
+                prefixes.iter().filter_map(wanted).min()
+            };
+            if levels.is_some_and(|levels| depth == 0 || levels <= depth) {
+                if let Some((prefix, _)) = name.rsplit_once('.')
+                    && !result.prefixes.iter().any(|known| known == prefix)
+                {
+                    result.prefixes.push(prefix.into());
+                }
+                result.names.push(name);
+            }
+        }
+        result
+    }
+
+    /// Sets all or none.
+    fn set_all(&mut self, parameters: &[Parameter], mutable: bool, now: Time) -> SetParametersResult {
+        let mut changed = self.values.clone();
+        for parameter in parameters {
+            if let Err(reason) = self.check(parameter, mutable).map(|new| assign(&mut changed, &parameter.name, new)) {
+                let reason = format!("parameter {} of {}: {reason}", parameter.name, self.node);
+                return SetParametersResult { successful: false, reason };
+            }
+        }
+        self.values = changed;
+        let event = ParameterEvent {
+            stamp: now.to_message(),
+            node: self.node.clone(),
+            changed_parameters: parameters.to_vec(),
+            ..ParameterEvent::default()
+        };
+        let sent = msgs::to_cdr(&event)
+            .map_err(|e| e.to_string())
+            .and_then(|cdr| tokio::task::block_in_place(|| self.events.write(&cdr)).map_err(|e| e.to_string()));
+        if let Err(error) = sent {
+            tracing::warn!("parameter event: {error}");
+        }
+        SetParametersResult { successful: true, reason: String::new() }
+    }
+
+    fn check(&self, parameter: &Parameter, mutable: bool) -> Result<Value, String> {
+        let Some(old) = self.value(&parameter.name) else {
+            return Err("there is none of that name".into());
+        };
+        let new = from_ros(&parameter.value, &old)?;
+        if let (Some((least, most)), Some(number)) = (self.known(&parameter.name).range, new.as_f64())
+            && !(number >= least && number <= most)
+        {
+            return Err(format!("expected {least} to {most}, got {number}"));
+        }
+        if mutable || new == old { Ok(new) } else { Err(NOT_NOW.into()) }
+    }
+}

@@ -1,0 +1,147 @@
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use dds::{DdsError, Writer};
+use msgs::diagnostic_msgs::msg::DiagnosticArray;
+use node::{Durability, MessageType, Qos, Shared, Time};
+
+use crate::DIAGNOSTICS_TOPIC;
+use crate::bus::Outward;
+use crate::graph::Graph;
+use crate::mailbox::lock;
+use crate::ros::{Endpoints, RosParticipant, dds_qos, names};
+
+/// The way of one output onto the wire.
+struct Outlet {
+    writer: Writer,
+    /// Encoded once for all readers, in the same memory again and again.
+    buffer: Mutex<Vec<u8>>,
+    /// Late joiners want what was written before them.
+    kept: bool,
+    stamped: bool,
+}
+
+struct Member {
+    name: String,
+    outlets: Vec<Outlet>,
+    diagnostics: Outlet,
+    facts: Vec<(String, String)>,
+    /// Age of the newest output's measurement when it went out, ns.
+    age: Mutex<Option<f64>>,
+    failed: AtomicU64,
+}
+
+/// All writers of a process.
+pub(super) struct Wire {
+    members: Vec<Member>,
+}
+
+fn outlet(
+    participant: &RosParticipant,
+    topic: &str,
+    message: MessageType,
+    qos: Qos,
+    endpoints: &mut Endpoints,
+) -> Result<Outlet, DdsError> {
+    let wire_qos = dds_qos(qos, message.hash);
+    let writer = participant.dds().writer(&names::topic(topic), &names::type_name(message.name), &wire_qos)?;
+    endpoints.writers.push(writer.guid());
+    let kept = qos.durability == Durability::TransientLocal;
+    Ok(Outlet { writer, buffer: Mutex::default(), kept, stamped: message.is_stamped() })
+}
+
+impl Wire {
+    /// Makes a writer for every output; gives the endpoints of each node, for the graph.
+    pub fn new(
+        graph: &Graph,
+        participant: &RosParticipant,
+        facts: &[(String, Vec<(String, String)>)],
+    ) -> Result<(Self, Vec<Endpoints>), DdsError> {
+        let mut members = Vec::new();
+        let mut all = Vec::new();
+        for member in &graph.members {
+            let mut endpoints = Endpoints::default();
+            let outlets = member.ports.outputs().iter().zip(&member.outputs).map(|(port, &topic)| {
+                outlet(participant, &graph.topics[topic].name, port.message, port.qos, &mut endpoints)
+            });
+            let outlets = outlets.collect::<Result<_, _>>()?;
+            let message = MessageType::of::<DiagnosticArray>();
+            let diagnostics = outlet(participant, DIAGNOSTICS_TOPIC, message, Qos::reliable(10), &mut endpoints)?;
+            members.push(Member {
+                name: member.name.clone(),
+                outlets,
+                diagnostics,
+                facts: facts.iter().filter(|(name, _)| *name == member.name).flat_map(|(_, f)| f.clone()).collect(),
+                age: Mutex::new(None),
+                failed: AtomicU64::new(0),
+            });
+            all.push(endpoints);
+        }
+        Ok((Self { members }, all))
+    }
+
+    /// Every writer.
+    pub fn writers(&self) -> impl Iterator<Item = &Writer> {
+        self.members.iter().flat_map(|member| member.outlets.iter().chain([&member.diagnostics]).map(|o| &o.writer))
+    }
+}
+
+impl Outward for Wire {
+    fn send(&self, now: Time, member: usize, output: Option<usize>, message: &Shared) {
+        let member = &self.members[member];
+        let outlet = output.map_or(&member.diagnostics, |output| &member.outlets[output]);
+        if outlet.writer.matched() == 0 && !outlet.kept {
+            return;
+        }
+        let mut buffer = lock(&outlet.buffer);
+        buffer.clear();
+        let sent =
+            message.encode(&mut buffer).map_err(|error| format!("{}: {error}", message.type_name())).and_then(|()| {
+                // The core may wait for a reader that does not keep up.
+                tokio::task::block_in_place(|| outlet.writer.write(&buffer)).map_err(|error| error.to_string())
+            });
+        if let Err(error) = sent {
+            let failed = member.failed.fetch_add(1, Ordering::Relaxed) + 1;
+            if failed.is_power_of_two() {
+                tracing::warn!(node = member.name.as_str(), "{error} ({failed} messages not sent so far)");
+            }
+        }
+        if outlet.stamped
+            && output.is_some()
+            && let Some(stamp) = stamp(&buffer)
+        {
+            *lock(&member.age) = Some(now.since(stamp));
+        }
+    }
+
+    fn facts(&self, member: usize) -> Vec<(String, String)> {
+        let member = &self.members[member];
+        let age = lock(&member.age).map(|age| ("age_of_data_ms".to_owned(), format!("{:.1}", age * 1e3)));
+        let failed = ("unsent_messages".to_owned(), member.failed.load(Ordering::Relaxed).to_string());
+        member.facts.iter().cloned().chain(age).chain([failed]).collect()
+    }
+}
+
+/// The time stamp in front of an encoded message, as this process encodes.
+fn stamp(cdr: &[u8]) -> Option<Time> {
+    let seconds = i32::from_le_bytes(cdr.get(4..8)?.try_into().ok()?);
+    let nanoseconds = u32::from_le_bytes(cdr.get(8..12)?.try_into().ok()?);
+    Some(Time(i64::from(seconds) * 1_000_000_000 + i64::from(nanoseconds)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use msgs::Message;
+    use msgs::sensor_msgs::msg::Imu;
+
+    #[test]
+    fn stamps_are_read_off_encoded_messages() {
+        let mut imu = Imu::default();
+        imu.header.stamp = Time(12_345_678_901).to_message();
+        assert_eq!(stamp(&msgs::to_cdr(&imu).unwrap()), Some(Time(12_345_678_901)));
+        assert!(MessageType::of::<Imu>().is_stamped());
+        assert!(!MessageType::of::<msgs::std_msgs::msg::String>().is_stamped());
+        assert_eq!(DiagnosticArray::TYPE_NAME, MessageType::of::<DiagnosticArray>().name);
+    }
+}
