@@ -1,4 +1,4 @@
-//! The `ferrodrive` command as a library: launch files, the stack made from them, drives and their evaluation.
+//! The `ferrodrive` command as a library: launch files, the stack made from them, drives, their evaluation, replays.
 
 pub mod drive;
 pub mod evaluate;
@@ -6,4 +6,5 @@ pub mod installation;
 pub mod launch;
 mod observer;
 mod progress;
+pub mod replay;
 pub mod stack;

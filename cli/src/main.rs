@@ -1,6 +1,8 @@
 //! The `ferrodrive` command.
 
+mod bag_command;
 mod map;
+mod replay_command;
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -29,6 +31,14 @@ enum Command {
     Drive(DriveArguments),
     /// Runs a suite of drives and sums them up.
     Evaluate(EvaluateArguments),
+    /// Looks at recordings and converts them.
+    #[command(subcommand)]
+    Bag(bag_command::BagCommand),
+    /// Runs nodes over a recording, in lockstep by its time: same recording, same messages out, bit for bit.
+    ///
+    /// Every topic that the chosen nodes read and do not write themselves comes from the recording. Exit status 1 if
+    /// a topic is missing or not all of the recording could be read.
+    Replay(replay_command::ReplayArguments),
     /// Looks at maps.
     #[command(subcommand)]
     Map(map::MapCommand),
@@ -117,6 +127,8 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Drive(arguments) => run_drive(arguments),
         Command::Evaluate(arguments) => run_evaluate(arguments),
+        Command::Bag(command) => command.run(),
+        Command::Replay(arguments) => arguments.run(),
         Command::Map(command) => command.run().map(|()| true),
     };
     match result {

@@ -7,6 +7,7 @@
 
 mod bus;
 pub mod composed;
+mod decode;
 mod diagnostics;
 mod graph;
 mod latency;
@@ -15,12 +16,15 @@ mod lockstep;
 mod mailbox;
 pub mod ros;
 mod runner;
+mod replay;
 mod trace;
 
+pub use decode::{DecodeError, Decoders};
 pub use diagnostics::DIAGNOSTICS_TOPIC;
 pub use graph::{Graph, GraphError, Member, Tap, Topic};
 pub use latency::{Latency, LatencySummary};
 pub use lockstep::Lockstep;
+pub use replay::{NeededTopic, Replay};
 
 /// The topic that carries simulated time (rosgraph_msgs/Clock).
 pub const CLOCK_TOPIC: &str = "/clock";

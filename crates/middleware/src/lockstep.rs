@@ -66,7 +66,12 @@ impl Lockstep {
     ///
     /// # Errors
     /// [`GraphError`] where a node uses `/diagnostics` with another type.
-    pub fn new(mut graph: Graph) -> Result<Self, GraphError> {
+    pub fn new(graph: Graph) -> Result<Self, GraphError> {
+        Self::starting_at(graph, Time(0))
+    }
+
+    /// Takes the graph at another time; timers fall due at multiples of their period behind it.
+    pub(crate) fn starting_at(mut graph: Graph, start: Time) -> Result<Self, GraphError> {
         let diagnostics = graph.diagnostics_topic()?;
         let count = graph.members.len();
         let mut driver = Self {
@@ -77,18 +82,32 @@ impl Lockstep {
             diagnostics,
             queue: BinaryHeap::new(),
             sequence: 0,
-            now: Time(0),
+            now: start,
             outputs: Outputs::default(),
             trace: Trace::default(),
         };
         for member in 0..count {
             for timer in 0..driver.members[member].ports.timers().len() {
                 let period = driver.members[member].ports.timers()[timer].period;
-                driver.schedule(Time(0) + period, Due::Timer { member, timer });
+                driver.schedule(first_due(start, period), Due::Timer { member, timer });
             }
-            driver.schedule(Time(0) + HEARTBEAT, Due::Heartbeat { member });
+            driver.schedule(first_due(start, HEARTBEAT), Due::Heartbeat { member });
         }
         Ok(driver)
+    }
+
+    /// Hands a message of nobody in the graph to those who read it, at a time that the run has reached.
+    pub(crate) fn feed(&mut self, time: Time, topic: usize, message: &Shared) {
+        self.now = self.now.max(time);
+        for reader in 0..self.topics[topic].readers.len() {
+            let (member, input) = self.topics[topic].readers[reader];
+            self.handle(member, EventKind::Message(input, Arc::clone(message)), None);
+        }
+    }
+
+    /// The graph's topics.
+    pub(crate) fn topics(&self) -> &[crate::Topic] {
+        &self.topics
     }
 
     /// Simulated time.
@@ -197,4 +216,10 @@ impl Lockstep {
         let due = self.now + Duration::ZERO;
         self.schedule(due, Due::Message { topic: self.diagnostics, message: Arc::new(message), provenance: None });
     }
+}
+
+/// The first multiple of a period behind `start`.
+fn first_due(start: Time, period: Duration) -> Time {
+    let period = i64::try_from(period.as_nanos()).unwrap_or(i64::MAX).max(1);
+    Time(start.0.div_euclid(period).saturating_add(1).saturating_mul(period))
 }
