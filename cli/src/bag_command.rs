@@ -121,8 +121,18 @@ fn info(path: &Path) -> anyhow::Result<bool> {
     println!("messages     {}", info.messages);
     let width = reader.topics().iter().map(|known| known.topic.name.len()).max().unwrap_or(0);
     for known in reader.topics() {
-        let qos = known.topic.qos.first().map(|q| format!(", {}, {}, {} {}", q.reliability, q.durability, q.history, q.depth));
-        println!("{:>8}  {:<width$}  {}{}", known.messages, known.topic.name, known.topic.type_name, qos.unwrap_or_default());
+        let qos = known
+            .topic
+            .qos
+            .first()
+            .map(|q| format!(", {}, {}, {} {}", q.reliability, q.durability, q.history, q.depth));
+        println!(
+            "{:>8}  {:<width$}  {}{}",
+            known.messages,
+            known.topic.name,
+            known.topic.type_name,
+            qos.unwrap_or_default()
+        );
     }
     for warning in reader.warnings() {
         eprintln!("warning: {warning}");

@@ -1,6 +1,7 @@
 //! The `ferrodrive` command.
 
 mod bag_command;
+mod compare_command;
 mod map;
 mod replay_command;
 
@@ -39,6 +40,8 @@ enum Command {
     /// Every topic that the chosen nodes read and do not write themselves comes from the recording. Exit status 1 if
     /// a topic is missing or not all of the recording could be read.
     Replay(replay_command::ReplayArguments),
+    /// Says what differs between two recordings: objects, trajectories, control, timing.
+    Compare(compare_command::CompareArguments),
     /// Looks at maps.
     #[command(subcommand)]
     Map(map::MapCommand),
@@ -129,6 +132,7 @@ fn main() -> ExitCode {
         Command::Evaluate(arguments) => run_evaluate(arguments),
         Command::Bag(command) => command.run(),
         Command::Replay(arguments) => arguments.run(),
+        Command::Compare(arguments) => arguments.run(),
         Command::Map(command) => command.run().map(|()| true),
     };
     match result {

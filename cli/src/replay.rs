@@ -32,6 +32,8 @@ pub struct Options {
     pub arguments: BTreeMap<String, String>,
     /// New names of recorded topics.
     pub remaps: BTreeMap<String, String>,
+    /// Parameters set anew: executable, name, value.
+    pub parameters: Vec<(String, String, String)>,
 }
 
 /// What a replay comes to.
@@ -152,7 +154,14 @@ fn load(share: &Path, options: &Options) -> anyhow::Result<Stack> {
             arguments.insert(part.into(), options.parts.iter().any(|wanted| wanted == part).to_string());
         }
     }
-    let stack = Stack::load(share, &launch, &arguments, &map)?;
+    let mut stack = Stack::load(share, &launch, &arguments, &map)?;
+    for (executable, name, value) in &options.parameters {
+        if !stack.nodes.iter().any(|node| node.executable == *executable) {
+            let there: Vec<&str> = stack.nodes.iter().map(|node| node.executable.as_str()).collect();
+            bail!("parameter {executable}.{name}: no such node is replayed; there are: {}", there.join(", "));
+        }
+        stack.set(executable, name, value);
+    }
     if stack.nodes.is_empty() {
         bail!("launch file {}: it starts no node", launch.display());
     }
@@ -165,11 +174,8 @@ fn load(share: &Path, options: &Options) -> anyhow::Result<Stack> {
 /// A folder or file for what comes out; its kind follows from the name.
 fn create(out: &Path) -> Result<Recorder, BagError> {
     if out.extension().is_some_and(|extension| extension == "db3") {
-        let options = WriteOptions {
-            storage: Storage::Sqlite3,
-            compression: bag::Compression::None,
-            ..WriteOptions::default()
-        };
+        let options =
+            WriteOptions { storage: Storage::Sqlite3, compression: bag::Compression::None, ..WriteOptions::default() };
         return Recorder::with_options(out, options);
     }
     Recorder::create(out)

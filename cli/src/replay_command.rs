@@ -25,12 +25,21 @@ pub struct ReplayArguments {
     /// New names of recorded topics
     #[arg(long, num_args = 1.., value_name = "FROM:=TO", value_parser = crate::bag_command::remap)]
     remap: Vec<(String, String)>,
+    /// Sets parameters of the nodes
+    #[arg(long, num_args = 1.., value_name = "NODE.NAME:=VALUE", value_parser = parameter)]
+    set: Vec<(String, String, String)>,
     /// Writes the summary here
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Arguments of the launch file
     #[arg(value_name = "NAME:=VALUE", value_parser = crate::launch_argument)]
     arguments: Vec<(String, String)>,
+}
+
+fn parameter(text: &str) -> Result<(String, String, String), String> {
+    let parts = text.split_once(":=").and_then(|(name, value)| Some((name.split_once('.')?, value)));
+    let ((node, name), value) = parts.ok_or_else(|| format!("expected NODE.NAME:=VALUE, got `{text}`"))?;
+    Ok((node.into(), name.into(), value.into()))
 }
 
 impl ReplayArguments {
@@ -45,6 +54,7 @@ impl ReplayArguments {
             launch: self.launch,
             arguments: self.arguments.into_iter().collect(),
             remaps: self.remap.into_iter().collect(),
+            parameters: self.set,
         };
         let summary = replay::replay(&installation::share()?, &options)?;
         if let Some(file) = &self.json {

@@ -1,5 +1,7 @@
-//! Turns the messages of a run into metrics (`metrics.json`), a picture and a report that needs nothing but a browser.
+//! Turns the messages of a run into metrics (`metrics.json`), a picture and a report that needs nothing but a browser, and
+//! tells what differs between two recordings.
 
+pub mod comparison;
 mod metrics;
 mod picture;
 mod record;
