@@ -14,9 +14,9 @@ mod latency;
 pub mod live;
 mod lockstep;
 mod mailbox;
+mod replay;
 pub mod ros;
 mod runner;
-mod replay;
 mod trace;
 
 pub use decode::{DecodeError, Decoders};
