@@ -6,6 +6,7 @@ export FERRODRIVE_PYTHON ?= $(CURDIR)/.ferrodrive/python/bin/python
 
 help:
 	@echo "make drive  set up all that is needed, then drive a route through town in traffic (ARGS=\"--seed 7\" for others)"
+	@echo "            PROCESSES=1: every node a process, over DDS, on the wall clock"
 	@echo "make test   set up all that is needed, then check formatting, lints, documentation and run every test"
 	@echo "make bench  run the benchmarks"
 	@echo "make setup  only set up what driving needs"
@@ -15,7 +16,7 @@ setup:
 
 drive: setup
 	cargo build --release --package ferrodrive
-	target/release/ferrodrive drive $(ARGS)
+	target/release/ferrodrive drive $(if $(filter 1,$(PROCESSES)),--processes) $(ARGS)
 
 lint:
 	cargo fmt --all --check

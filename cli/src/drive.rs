@@ -11,6 +11,8 @@ use evaluation::{Evaluation, Latency, ModelUse, Record, RunFacts};
 use middleware::{LatencySummary, Lockstep, composed};
 use node::Time;
 
+use crate::drive_processes;
+use crate::launch::LaunchedNode;
 use crate::observer::{Observer, SENSOR_TO_CONTROL};
 use crate::progress::Progress;
 use crate::stack::Stack;
@@ -25,6 +27,8 @@ pub enum ClockKind {
     Lockstep,
     /// The wall clock, every node a task of its own.
     Realtime,
+    /// The wall clock, every node a process of its own, over DDS.
+    Processes,
 }
 
 /// What to drive and what to leave behind.
@@ -72,13 +76,15 @@ pub fn drive(share: &Path, options: &Options) -> anyhow::Result<(Record, PathBuf
     let mut observer = Observer::new(Sink::new(recorder), evaluation, progress);
 
     let began = Instant::now();
+    let mut models = Vec::new();
+    let mut peak_memory = None;
     let (latencies, sensor_to_control) = match options.clock {
         ClockKind::Lockstep => {
             let mut driver = Lockstep::new(graph)?;
             driver.trace(&SENSOR_TO_CONTROL);
             // Whether the tap ended it is read off the observer.
             let _ = driver.run(Time::from_seconds(LONGEST_S), &mut observer);
-            (driver.latencies(), driver.traced().summary())
+            (summaries(&driver.latencies()), driver.traced().summary())
         }
         ClockKind::Realtime => {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -88,7 +94,16 @@ pub fn drive(share: &Path, options: &Options) -> anyhow::Result<(Record, PathBuf
                 tracing::info!("{node}: {dropped} messages gave way to newer ones");
             }
             observer = tap;
-            (report.latencies, observer.sensor_to_control.summary())
+            (summaries(&report.latencies), observer.sensor_to_control.summary())
+        }
+        ClockKind::Processes => {
+            let nodes = process_nodes(share, options, &stack)?;
+            let limit = Duration::from_secs_f64(LONGEST_S);
+            let measured = drive_processes::drive(&graph, &nodes, observer, limit, true)?;
+            observer = measured.observer;
+            models = measured.models;
+            peak_memory = Some(measured.peak_memory_mb + peak_memory_mb("self"));
+            (measured.latencies, observer.sensor_to_control.summary())
         }
     };
     let wall_time_s = began.elapsed().as_secs_f64();
@@ -97,10 +112,10 @@ pub fn drive(share: &Path, options: &Options) -> anyhow::Result<(Record, PathBuf
         scenario: options.scenario.clone(),
         map: stack.map.name.clone(),
         wall_time_s,
-        latencies: latencies.iter().map(|(node, latency)| (node.clone(), milliseconds(latency.summary()))).collect(),
+        latencies,
         sensor_to_control: milliseconds(sensor_to_control),
-        models: models(),
-        peak_memory_mb: peak_memory_mb(),
+        models: if options.clock == ClockKind::Processes { models } else { self::models() },
+        peak_memory_mb: peak_memory.unwrap_or_else(|| peak_memory_mb("self")),
         digest: String::new(),
     };
     let evaluation = std::mem::replace(&mut observer.evaluation, Evaluation::new(None, stack.vehicle));
@@ -180,6 +195,7 @@ fn announce(stack: &Stack, clock: ClockKind, out: &Path) {
     let clock = match clock {
         ClockKind::Lockstep => "simulated time, in lockstep",
         ClockKind::Realtime => "the wall clock",
+        ClockKind::Processes => "the wall clock, every node a process",
     };
     eprintln!("driving on map {} by {clock}, {} nodes", stack.map.name, stack.nodes.len());
     for model in models() {
@@ -205,9 +221,27 @@ fn milliseconds(summary: LatencySummary) -> Latency {
     Latency { p50: summary.p50, p99: summary.p99, max: summary.max }
 }
 
-/// Largest resident memory of this process so far, MB; 0 where the system does not tell.
-fn peak_memory_mb() -> f64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+fn summaries(latencies: &BTreeMap<String, middleware::Latency>) -> BTreeMap<String, Latency> {
+    latencies.iter().map(|(node, latency)| (node.clone(), milliseconds(latency.summary()))).collect()
+}
+
+/// The nodes as processes need them: with the map and the clock that this process would hand them.
+fn process_nodes(share: &Path, options: &Options, stack: &Stack) -> anyhow::Result<Vec<LaunchedNode>> {
+    let map = options.map.clone().unwrap_or_else(|| share.join("maps/town.xodr"));
+    let map = fs::canonicalize(&map).with_context(|| format!("map {}", map.display()))?;
+    let mut nodes = stack.nodes.clone();
+    for node in &mut nodes {
+        node.parameters.push(("map_path".into(), map.display().to_string()));
+        node.parameters.push(("use_sim_time".into(), "true".into()));
+        // A drive that goes on without one of its nodes would measure something else.
+        node.ends_all = !node.respawn;
+    }
+    Ok(nodes)
+}
+
+/// Largest resident memory of a process so far, MB; 0 where the system does not tell. `process`: `self` or its id.
+pub(crate) fn peak_memory_mb(process: &str) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let kilobytes = status
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:"))

@@ -1,7 +1,7 @@
 //! Launch files in ROS 2's XML format: what `ros2 launch` reads is read here as well.
 //!
-//! Known: `launch`, `arg`, `let`, `include`, `group`, `push-ros-namespace`, `node`, `param`, `remap`, the attributes `if`
-//! and `unless`, and the substitutions `$(var x)`, `$(env X default)`, `$(find-pkg-share ferrodrive)`, `$(dirname)`.
+//! Known: `launch`, `arg`, `let`, `include`, `group`, `push-ros-namespace`, `set_remap`, `set_parameter`, `set_env`, `node` with
+//! `param`, `remap` and `env`, the attributes `if` and `unless`, and the substitutions `$(var x)`, `$(env X default)`, `$(find-pkg-share ferrodrive)`, `$(dirname)`.
 //! Anything else is an error that names the element and its line.
 
 use std::collections::BTreeMap;
@@ -22,6 +22,31 @@ pub struct LaunchedNode {
     pub parameters: Vec<(String, String)>,
     /// From a node-local or full name to a topic.
     pub remaps: BTreeMap<String, String>,
+    /// Environment variables of its process.
+    pub environment: Vec<(String, String)>,
+    /// Whether its process is started again when it ends.
+    pub respawn: bool,
+    /// So long after it ended, s.
+    pub respawn_delay_s: f64,
+    /// Whether all end when its process ends (`on_exit="shutdown"`).
+    pub ends_all: bool,
+}
+
+impl LaunchedNode {
+    /// A node with nothing set.
+    pub fn new(executable: &str, name: &str) -> Self {
+        Self {
+            name: name.into(),
+            executable: executable.into(),
+            parameter_files: Vec::new(),
+            parameters: Vec::new(),
+            remaps: BTreeMap::new(),
+            environment: Vec::new(),
+            respawn: false,
+            respawn_delay_s: 0.0,
+            ends_all: false,
+        }
+    }
 }
 
 /// Why a launch file cannot be used.
@@ -63,7 +88,7 @@ pub enum LaunchError {
 /// [`LaunchError`] naming file, line and what was expected.
 pub fn read(path: &Path, share: &Path, arguments: &BTreeMap<String, String>) -> Result<Vec<LaunchedNode>, LaunchError> {
     let mut reader = Reader { share, nodes: Vec::new(), depth: 0 };
-    reader.file(path, arguments, "")?;
+    reader.file(path, arguments, Inherited::default())?;
     Ok(reader.nodes)
 }
 
@@ -73,14 +98,22 @@ struct Reader<'a> {
     depth: usize,
 }
 
+/// What nodes have of the elements around them, and included files with them.
+#[derive(Clone, Default)]
+struct Inherited {
+    namespace: String,
+    remaps: BTreeMap<String, String>,
+    parameters: Vec<(String, String)>,
+    environment: Vec<(String, String)>,
+}
+
 /// Where in which file, with what is known there.
 struct Scope<'a> {
     path: &'a Path,
     given: &'a BTreeMap<String, String>,
     variables: BTreeMap<String, String>,
     declared: Vec<String>,
-    namespace: String,
-    remaps: BTreeMap<String, String>,
+    inherited: Inherited,
 }
 
 impl Scope<'_> {
@@ -99,15 +132,16 @@ impl Scope<'_> {
     }
 
     fn wanted(&self, element: Node, share: &Path) -> Result<bool, LaunchError> {
-        let flag = |name: &str, absent: bool| -> Result<bool, LaunchError> {
-            match self.attribute(element, name, share)?.map(|v| v.to_lowercase()).as_deref() {
-                None => Ok(absent),
-                Some("true" | "1") => Ok(true),
-                Some("false" | "0") => Ok(false),
-                Some(other) => Err(self.error(element, format!("`{name}`: expected true or false, got `{other}`"))),
-            }
-        };
-        Ok(flag("if", true)? && !flag("unless", false)?)
+        Ok(self.flag(element, "if", true, share)? && !self.flag(element, "unless", false, share)?)
+    }
+
+    fn flag(&self, element: Node, name: &str, absent: bool, share: &Path) -> Result<bool, LaunchError> {
+        match self.attribute(element, name, share)?.map(|v| v.to_lowercase()).as_deref() {
+            None => Ok(absent),
+            Some("true" | "1") => Ok(true),
+            Some("false" | "0") => Ok(false),
+            Some(other) => Err(self.error(element, format!("`{name}`: expected true or false, got `{other}`"))),
+        }
     }
 
     /// Replaces every `$(…)`, innermost first.
@@ -142,21 +176,14 @@ impl Scope<'_> {
 }
 
 impl Reader<'_> {
-    fn file(&mut self, path: &Path, given: &BTreeMap<String, String>, namespace: &str) -> Result<(), LaunchError> {
+    fn file(&mut self, path: &Path, given: &BTreeMap<String, String>, inherited: Inherited) -> Result<(), LaunchError> {
         let text = std::fs::read_to_string(path).map_err(|source| LaunchError::Read { path: path.into(), source })?;
         let document = Document::parse(&text).map_err(|e| LaunchError::Form {
             path: path.into(),
             line: e.pos().row,
             reason: format!("no XML: {e}"),
         })?;
-        let mut scope = Scope {
-            path,
-            given,
-            variables: BTreeMap::new(),
-            declared: Vec::new(),
-            namespace: namespace.into(),
-            remaps: BTreeMap::new(),
-        };
+        let mut scope = Scope { path, given, variables: BTreeMap::new(), declared: Vec::new(), inherited };
         let root = document.root_element();
         if root.tag_name().name() != "launch" {
             return Err(scope.error(root, format!("expected <launch>, got <{}>", root.tag_name().name())));
@@ -193,15 +220,24 @@ impl Reader<'_> {
                 "group" => self.group(element, scope)?,
                 "push-ros-namespace" => {
                     let namespace = scope.required(element, "namespace", self.share)?;
-                    scope.namespace = joined(&scope.namespace, &namespace);
+                    scope.inherited.namespace = joined(&scope.inherited.namespace, &namespace);
                 }
                 "set_remap" => {
                     let (from, to) = self.remap(element, scope)?;
-                    scope.remaps.insert(from, to);
+                    scope.inherited.remaps.insert(from, to);
+                }
+                "set_parameter" => {
+                    let parameter = self.pair(element, scope)?;
+                    scope.inherited.parameters.push(parameter);
+                }
+                "set_env" => {
+                    let variable = self.pair(element, scope)?;
+                    scope.inherited.environment.push(variable);
                 }
                 "node" => self.node(element, scope)?,
                 other => {
-                    let expected = "arg, let, include, group, push-ros-namespace, set_remap or node";
+                    let expected =
+                        "arg, let, include, group, push-ros-namespace, set_remap, set_parameter, set_env or node";
                     return Err(scope.error(element, format!("expected {expected}, got <{other}>")));
                 }
             }
@@ -229,8 +265,7 @@ impl Reader<'_> {
             }
             given.insert(scope.required(child, "name", self.share)?, scope.required(child, "value", self.share)?);
         }
-        let namespace = scope.namespace.clone();
-        self.file(&file, &given, &namespace)
+        self.file(&file, &given, scope.inherited.clone())
     }
 
     fn group(&mut self, element: Node, scope: &mut Scope) -> Result<(), LaunchError> {
@@ -239,12 +274,15 @@ impl Reader<'_> {
             given: scope.given,
             variables: scope.variables.clone(),
             declared: Vec::new(),
-            namespace: scope.namespace.clone(),
-            remaps: scope.remaps.clone(),
+            inherited: scope.inherited.clone(),
         };
         self.elements(element, &mut inner)?;
         scope.declared.append(&mut inner.declared);
         Ok(())
+    }
+
+    fn pair(&self, element: Node, scope: &Scope) -> Result<(String, String), LaunchError> {
+        Ok((scope.required(element, "name", self.share)?, scope.required(element, "value", self.share)?))
     }
 
     fn remap(&self, element: Node, scope: &Scope) -> Result<(String, String), LaunchError> {
@@ -260,28 +298,44 @@ impl Reader<'_> {
         }
         let executable = scope.required(element, "exec", self.share)?;
         let name = scope.attribute(element, "name", self.share)?.unwrap_or_else(|| executable.clone());
+        let inherited = scope.inherited.clone();
+        let own = scope.attribute(element, "namespace", self.share)?.unwrap_or_default();
+        // A namespace with a slash in front stands for itself.
+        let namespace = if own.starts_with('/') { own } else { joined(&inherited.namespace, &own) };
+        let delay = scope.attribute(element, "respawn_delay", self.share)?.unwrap_or_else(|| "0".into());
         let mut node = LaunchedNode {
-            name: joined(&scope.namespace, &name),
+            name: joined(&namespace, &name),
             executable,
             parameter_files: Vec::new(),
-            parameters: Vec::new(),
-            remaps: scope.remaps.clone(),
+            parameters: inherited.parameters,
+            remaps: inherited.remaps,
+            environment: inherited.environment,
+            respawn: scope.flag(element, "respawn", false, self.share)?,
+            respawn_delay_s: delay.parse().ok().filter(|s: &f64| (0.0..=3600.0).contains(s)).ok_or_else(|| {
+                scope.error(element, format!("respawn_delay: expected seconds, 0 to 3600, got `{delay}`"))
+            })?,
+            ends_all: match scope.attribute(element, "on_exit", self.share)?.as_deref() {
+                None => false,
+                Some("shutdown") => true,
+                Some(other) => {
+                    return Err(scope.error(element, format!("on_exit: expected shutdown, got `{other}`")));
+                }
+            },
         };
         for child in element.children().filter(Node::is_element) {
             match child.tag_name().name() {
                 "param" => match scope.attribute(child, "from", self.share)? {
                     Some(file) => node.parameter_files.push(file.into()),
-                    None => node.parameters.push((
-                        scope.required(child, "name", self.share)?,
-                        scope.required(child, "value", self.share)?,
-                    )),
+                    None => node.parameters.push(self.pair(child, scope)?),
                 },
                 "remap" => {
                     let (from, to) = self.remap(child, scope)?;
                     node.remaps.insert(from, to);
                 }
+                "env" => node.environment.push(self.pair(child, scope)?),
                 other => {
-                    return Err(scope.error(child, format!("expected <param> or <remap> in <node>, got <{other}>")));
+                    let expected = "<param>, <remap> or <env>";
+                    return Err(scope.error(child, format!("expected {expected} in <node>, got <{other}>")));
                 }
             }
         }

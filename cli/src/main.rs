@@ -13,8 +13,11 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use ferrodrive::drive::{self, ClockKind};
-use ferrodrive::{evaluate, installation};
-use tracing_subscriber::EnvFilter;
+use ferrodrive::{evaluate, installation, launch_command, ros_arguments, run};
+use middleware::live::LogLines;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 #[derive(Parser)]
 #[command(version, about = "ROS 2 nodes that drive a car")]
@@ -42,6 +45,10 @@ enum Command {
     Replay(replay_command::ReplayArguments),
     /// Says what differs between two recordings: objects, trajectories, control, timing.
     Compare(compare_command::CompareArguments),
+    /// Runs one node as a ROS 2 node on DDS.
+    Run(RunArguments),
+    /// Starts the nodes of a launch file on DDS, each as a process, until Ctrl-C.
+    Launch(LaunchArguments),
     /// Looks at maps.
     #[command(subcommand)]
     Map(map::MapCommand),
@@ -64,6 +71,9 @@ struct DriveArguments {
     /// On the wall clock, every node a task of its own
     #[arg(long, conflicts_with = "lockstep")]
     realtime: bool,
+    /// On the wall clock, every node a process of its own, over DDS
+    #[arg(long, conflicts_with_all = ["lockstep", "realtime"])]
+    processes: bool,
     /// In simulated time and one deterministic order, as fast as it goes (the default)
     #[arg(long)]
     lockstep: bool,
@@ -79,6 +89,27 @@ struct DriveArguments {
     /// Shows no progress
     #[arg(long)]
     quiet: bool,
+    /// Arguments of the launch file
+    #[arg(value_name = "NAME:=VALUE", value_parser = launch_argument)]
+    arguments: Vec<(String, String)>,
+}
+
+#[derive(Args)]
+struct RunArguments {
+    /// The node, e.g. lidar_detector
+    executable: String,
+    /// --ros-args -r FROM:=TO -p KEY:=VALUE --params-file FILE -r __node:=NAME -r __ns:=/NAMESPACE --log-level LEVEL
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+#[derive(Args)]
+struct LaunchArguments {
+    /// Launch file in ROS 2's XML format
+    file: PathBuf,
+    /// All nodes in this process
+    #[arg(long)]
+    composed: bool,
     /// Arguments of the launch file
     #[arg(value_name = "NAME:=VALUE", value_parser = launch_argument)]
     arguments: Vec<(String, String)>,
@@ -119,20 +150,18 @@ fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
 }
 
 fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        .without_time()
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
-    let result = match Cli::parse().command {
+    let command = Cli::parse().command;
+    if !matches!(command, Command::Run(_) | Command::Launch(_)) {
+        log_to_console("error");
+    }
+    let result = match command {
         Command::Drive(arguments) => run_drive(arguments),
         Command::Evaluate(arguments) => run_evaluate(arguments),
         Command::Bag(command) => command.run(),
         Command::Replay(arguments) => arguments.run(),
         Command::Compare(arguments) => arguments.run(),
+        Command::Run(arguments) => run_node(&arguments),
+        Command::Launch(arguments) => run_launch(arguments),
         Command::Map(command) => command.run().map(|()| true),
     };
     match result {
@@ -145,6 +174,49 @@ fn main() -> ExitCode {
     }
 }
 
+fn console(level: &str) -> (EnvFilter, impl Layer<Registry> + use<>) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let lines = tracing_subscriber::fmt::layer()
+        .with_target(false)
+        .without_time()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    (filter, lines)
+}
+
+fn log_to_console(level: &str) {
+    let (filter, lines) = console(level);
+    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
+}
+
+/// Lines of the console's level go to `/rosout` as well.
+fn log_to_rosout(level: &str) -> LogLines {
+    let (filter, lines) = console(level);
+    let (rosout, log) = middleware::live::rosout();
+    tracing_subscriber::registry().with(lines).with(rosout).with(filter).init();
+    log
+}
+
+fn run_node(arguments: &RunArguments) -> anyhow::Result<bool> {
+    let parsed = ros_arguments::parse(&arguments.executable, &arguments.arguments);
+    let level = parsed.as_ref().ok().and_then(|parsed| parsed.log_level.clone()).unwrap_or_else(|| "info".into());
+    let log = log_to_rosout(&level);
+    run::run(&installation::share()?, &parsed?, Some(log))?;
+    Ok(true)
+}
+
+fn run_launch(arguments: LaunchArguments) -> anyhow::Result<bool> {
+    let share = installation::share()?;
+    let given = arguments.arguments.into_iter().collect::<BTreeMap<_, _>>();
+    if arguments.composed {
+        let log = log_to_rosout("info");
+        launch_command::launch_composed(&share, &arguments.file, &given, Some(log))?;
+        return Ok(true);
+    }
+    log_to_console("info");
+    launch_command::launch(&share, &arguments.file, &given)
+}
+
 fn run_drive(arguments: DriveArguments) -> anyhow::Result<bool> {
     let share = installation::share()?;
     let options = drive::Options {
@@ -153,7 +225,11 @@ fn run_drive(arguments: DriveArguments) -> anyhow::Result<bool> {
         seed: arguments.seed,
         launch: arguments.launch,
         arguments: arguments.arguments.into_iter().collect::<BTreeMap<_, _>>(),
-        clock: if arguments.realtime { ClockKind::Realtime } else { ClockKind::Lockstep },
+        clock: match (arguments.processes, arguments.realtime) {
+            (true, _) => ClockKind::Processes,
+            (false, true) => ClockKind::Realtime,
+            (false, false) => ClockKind::Lockstep,
+        },
         record: !arguments.no_record,
         out: arguments.out,
         quiet: arguments.quiet,

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use middleware::Graph;
+use middleware::live::{Citizen, Declared};
 use node::{Context, Definition, Node, NodeError, Parameters, Ports};
 use road_map::LaneGraph;
 use serde::Deserialize;
 use vehicle::Vehicle;
 
 use crate::launch::{self, LaunchedNode};
+use crate::parameter_comments;
 
 /// What a graph is made of.
 #[derive(Debug, Clone)]
@@ -62,9 +64,7 @@ impl Stack {
     /// What is wrong with which file, and what was expected.
     pub fn load(share: &Path, launch: &Path, arguments: &BTreeMap<String, String>, map: &Path) -> anyhow::Result<Self> {
         let nodes = launch::read(launch, share, arguments)?;
-        let file = share.join("params/vehicle_info.param.yaml");
-        let vehicle: Vehicle = Parameters::from_file(&file, "vehicle_info")?.parse("vehicle_info")?;
-        check_vehicle(&vehicle).with_context(|| file.display().to_string())?;
+        let vehicle = vehicle(share)?;
         let map = Arc::new(LaneGraph::from_opendrive_file(map)?);
         Ok(Self { share: share.into(), map, vehicle, nodes, onnxruntime: inference::find_library(share) })
     }
@@ -90,7 +90,7 @@ impl Stack {
         let latencies = self.simulated_latencies()?;
         let mut graph = Graph::default();
         for launched in &self.nodes {
-            let (node, ports) =
+            let Made { node, ports, .. } =
                 make(launched, &context).with_context(|| format!("node {} cannot be started", launched.name))?;
             let latency = latencies.get(&launched.executable).copied().unwrap_or_default();
             graph.add(&launched.name, node, ports, &launched.remaps, latency)?;
@@ -109,21 +109,99 @@ impl Stack {
     }
 }
 
-fn make(launched: &LaunchedNode, context: &Context) -> anyhow::Result<(Box<dyn Node>, Ports)> {
-    let (_, factory) = KINDS.iter().find(|(name, _)| *name == launched.executable).with_context(|| {
-        let known: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
-        format!("there is no node `{}`; there are: {}", launched.executable, known.join(", "))
-    })?;
+/// A node as its parameters make it, and what it is on the graph beyond its ports.
+pub struct Made {
+    /// The value.
+    pub node: Box<dyn Node>,
+    /// What it declared.
+    pub ports: Ports,
+    /// Parameters and how to make it anew.
+    pub citizen: Citizen,
+}
+
+/// Parameters that every node takes and its driver reads.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DriverParameters {
+    /// Whether time is `/clock`.
+    pub use_sim_time: bool,
+    /// OpenDRIVE file, relative to the share folder.
+    pub map: Option<String>,
+}
+
+/// What a single node may know of its installation.
+///
+/// # Errors
+/// What is wrong with `params/vehicle_info.param.yaml`.
+pub fn context(share: &Path, map: Option<Arc<LaneGraph>>) -> anyhow::Result<Context> {
+    let onnxruntime = inference::find_library(share);
+    Ok(Context { vehicle: vehicle(share)?, map, share: share.into(), onnxruntime })
+}
+
+fn vehicle(share: &Path) -> anyhow::Result<Vehicle> {
+    let file = share.join("params/vehicle_info.param.yaml");
+    let vehicle: Vehicle = Parameters::from_file(&file, "vehicle_info")?.parse("vehicle_info")?;
+    check_vehicle(&vehicle).with_context(|| file.display().to_string())?;
+    Ok(vehicle)
+}
+
+fn read_parameters(launched: &LaunchedNode) -> anyhow::Result<(Parameters, DriverParameters)> {
     let mut parameters = Parameters::default();
     for file in &launched.parameter_files {
-        parameters.merge(Parameters::from_file(file, &launched.executable)?);
+        parameters.merge(Parameters::from_file(file, launched.name.trim_matches('/'))?);
     }
     for (name, value) in &launched.parameters {
         parameters.set(name, value);
     }
+    let use_sim_time = match parameters.take("use_sim_time") {
+        None => false,
+        Some(value) => value.as_bool().with_context(|| format!("use_sim_time: expected true or false, got {value}"))?,
+    };
+    let map = match parameters.take("map_path") {
+        None => None,
+        Some(serde_json::Value::String(path)) => Some(path).filter(|path| !path.is_empty()),
+        Some(value) => anyhow::bail!("map_path: expected the path of an OpenDRIVE file, got {value}"),
+    };
+    Ok((parameters, DriverParameters { use_sim_time, map }))
+}
+
+/// The parameters of a node that its driver reads.
+///
+/// # Errors
+/// What is wrong with them or with their files.
+pub fn driver_parameters(launched: &LaunchedNode) -> anyhow::Result<DriverParameters> {
+    Ok(read_parameters(launched)?.1)
+}
+
+/// Makes a node: its model loaded, its parameters checked.
+///
+/// # Errors
+/// Why it cannot be made.
+pub fn make(launched: &LaunchedNode, context: &Context) -> anyhow::Result<Made> {
+    let (_, factory) = *KINDS.iter().find(|(name, _)| *name == launched.executable).with_context(|| {
+        let known: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+        format!("there is no node `{}`; there are: {}", launched.executable, known.join(", "))
+    })?;
+    let (parameters, driver) = read_parameters(launched)?;
     let mut ports = Ports::default();
     let node = factory(&parameters, &launched.name, &mut ports, context)?;
-    Ok((node, ports))
+    let mut values = parameters.values().clone();
+    let own: Vec<String> = values.keys().cloned().collect();
+    values.insert("use_sim_time".into(), driver.use_sim_time.into());
+    let mut declared: Vec<Declared> =
+        launched.parameter_files.iter().flat_map(|file| parameter_comments::read(file)).collect();
+    declared.push(Declared {
+        name: "use_sim_time".into(),
+        description: "whether time is the topic /clock; read when the process starts".into(),
+        range: None,
+        fixed: true,
+    });
+    let (name, context) = (launched.name.clone(), context.clone());
+    let make = move |values: &serde_json::Map<String, serde_json::Value>| {
+        let own = values.iter().filter(|(key, _)| own.contains(key)).map(|(key, value)| (key.clone(), value.clone()));
+        let parameters = Parameters::from_values(own.collect(), "values set on the graph");
+        factory(&parameters, &name, &mut Ports::default(), &context).map_err(|error| format!("{error:#}"))
+    };
+    Ok(Made { node, ports, citizen: Citizen { parameters: values, declared, make: Box::new(make) } })
 }
 
 /// The ranges that `params/vehicle_info.param.yaml` names.

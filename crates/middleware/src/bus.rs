@@ -154,7 +154,7 @@ impl<T: Tap> Bus<T> {
 }
 
 /// Waits for SIGINT or SIGTERM; for ever where the system lets nobody listen.
-async fn signal() {
+pub async fn signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use node::{Node, Ports, Qos, Shared, Time};
+use node::{MessageType, Node, Ports, Qos, Shared, Time};
 
 use crate::DIAGNOSTICS_TOPIC;
 
@@ -13,6 +13,8 @@ pub struct Topic {
     pub name: String,
     /// ROS type name.
     pub type_name: &'static str,
+    /// The type.
+    pub message: MessageType,
     /// Quality of service of the first end that named it.
     pub qos: Qos,
     /// Inputs that read it: indices of member and input.
@@ -99,13 +101,13 @@ impl Graph {
         let index = self.members.len();
         let mut inputs = Vec::new();
         for (port_index, port) in ports.inputs().iter().enumerate() {
-            let topic = self.topic(name, &resolve(name, &port.name, remaps), port.type_name, port.qos)?;
+            let topic = self.topic(name, &resolve(name, &port.name, remaps), port.message, port.qos)?;
             self.topics[topic].readers.push((index, port_index));
             inputs.push(topic);
         }
         let mut outputs = Vec::new();
         for port in ports.outputs() {
-            outputs.push(self.topic(name, &resolve(name, &port.name, remaps), port.type_name, port.qos)?);
+            outputs.push(self.topic(name, &resolve(name, &port.name, remaps), port.message, port.qos)?);
         }
         self.members.push(Member { name: name.into(), node, ports, simulated_latency, inputs, outputs });
         Ok(())
@@ -130,8 +132,8 @@ impl Graph {
 
     /// The topic for diagnostics, made where no node named it.
     pub(crate) fn diagnostics_topic(&mut self) -> Result<usize, GraphError> {
-        use msgs::{Message, diagnostic_msgs::msg::DiagnosticArray};
-        self.topic("the driver", DIAGNOSTICS_TOPIC, DiagnosticArray::TYPE_NAME, Qos::reliable(10))
+        let message = MessageType::of::<msgs::diagnostic_msgs::msg::DiagnosticArray>();
+        self.topic("the driver", DIAGNOSTICS_TOPIC, message, Qos::reliable(10))
     }
 
     fn check_remaps(&self, node: &str, ports: &Ports, remaps: &BTreeMap<String, String>) -> Result<(), GraphError> {
@@ -153,15 +155,15 @@ impl Graph {
         Ok(())
     }
 
-    fn topic(&mut self, node: &str, name: &str, type_name: &'static str, qos: Qos) -> Result<usize, GraphError> {
+    fn topic(&mut self, node: &str, name: &str, message: MessageType, qos: Qos) -> Result<usize, GraphError> {
         if let Some(&index) = self.by_name.get(name) {
-            let expected = self.topics[index].type_name;
+            let (expected, type_name) = (self.topics[index].type_name, message.name);
             if expected == type_name {
                 return Ok(index);
             }
             return Err(GraphError::TypeMismatch { topic: name.into(), node: node.into(), found: type_name, expected });
         }
-        self.topics.push(Topic { name: name.into(), type_name, qos, readers: Vec::new() });
+        self.topics.push(Topic { name: name.into(), type_name: message.name, message, qos, readers: Vec::new() });
         self.by_name.insert(name.into(), self.topics.len() - 1);
         Ok(self.topics.len() - 1)
     }

@@ -2,8 +2,8 @@
 //!
 //! A [`Graph`] holds node values with their names resolved to topics. Two drivers run it in one process:
 //! [`Lockstep`] in simulated time, one deterministic order, as fast as the machine can; and [`composed::run`] on
-//! tokio, each node its own task, messages passed by `Arc`, the newest winning over a bounded queue. A driver over a
-//! wire and one over recordings take the same graph.
+//! tokio, each node its own task, messages passed by `Arc`, the newest winning over a bounded queue. [`live::run`] puts
+//! the same graph on DDS, where its nodes are ROS 2 nodes ([`ros`]).
 
 mod bus;
 pub mod composed;
@@ -20,6 +20,7 @@ mod runner;
 mod trace;
 
 pub use decode::{DecodeError, Decoders};
+pub use bus::signal;
 pub use diagnostics::DIAGNOSTICS_TOPIC;
 pub use graph::{Graph, GraphError, Member, Tap, Topic};
 pub use latency::{Latency, LatencySummary};

@@ -6,10 +6,13 @@ use std::time::{Duration, Instant};
 use node::{Event, EventKind, Node, Outputs, Status, Time};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::bus::Bus;
+use crate::bus::{Bus, TimeSource};
 use crate::diagnostics::{self, HEARTBEAT};
 use crate::graph::{Member, Tap};
 use crate::latency::Latency;
+
+/// So much a node that makes the clock may lag and still catch up, so that time runs at the wall clock's rate on average.
+const CATCH_UP: Duration = Duration::from_secs(1);
 
 /// What a managed node is told; the sender hears when it is done.
 pub(crate) enum Order {
@@ -108,8 +111,9 @@ impl<T: Tap + 'static> Runner<T> {
             return None;
         }
         let period = timers[timer].period;
-        // Late by more than a period: what was missed is not made up for.
-        due[timer] = Some((at + period).max(Time(now.0.saturating_sub(nanoseconds(period)))));
+        // Late by more than this: what was missed is not made up for.
+        let most_late = if self.bus.source == TimeSource::Published { CATCH_UP } else { period };
+        due[timer] = Some((at + period).max(Time(now.0.saturating_sub(nanoseconds(most_late)))));
         Some(timer)
     }
 
@@ -169,6 +173,7 @@ impl<T: Tap + 'static> Runner<T> {
                 .with("rate_hz", format!("{:.1}", self.rate.hz))
                 .with("latency_p50_ms", format!("{:.2}", latency.p50))
                 .with("latency_p99_ms", format!("{:.2}", latency.p99))
+                .with("latency_max_ms", format!("{:.2}", latency.max))
                 .with("dropped_inputs", self.bus.mailboxes[self.index].dropped());
             status.values.extend(wire.facts(self.index));
         }

@@ -45,7 +45,8 @@ pub enum ParameterError {
 }
 
 impl Parameters {
-    /// Reads the parameters for `node` from a ROS 2 parameter file: those under `/**` first, then those under its name.
+    /// Reads the parameters for `node` (with namespace, `left/detector`) from a ROS 2 parameter file: those under `/**`,
+    /// under its full name and under `/**/name`, later ones over earlier ones.
     ///
     /// # Errors
     /// [`ParameterError`] where the file is missing or not in ROS 2's form.
@@ -58,7 +59,8 @@ impl Parameters {
         let mut values = Map::new();
         for (name, section) in sections {
             let bare = name.trim_start_matches('/');
-            if bare != "**" && bare != node {
+            let last = node.rsplit('/').next().unwrap_or(node);
+            if bare != "**" && bare != node && bare.strip_prefix("**/") != Some(last) {
                 continue;
             }
             let parameters = section
@@ -73,6 +75,21 @@ impl Parameters {
         Ok(Self { values, origin: path.display().to_string() })
     }
 
+    /// From values, as a file has them under `ros__parameters`; `origin` for messages.
+    pub fn from_values(values: Map<String, Value>, origin: impl Into<String>) -> Self {
+        Self { values, origin: origin.into() }
+    }
+
+    /// The values, nested as in files.
+    pub fn values(&self) -> &Map<String, Value> {
+        &self.values
+    }
+
+    /// Takes a parameter out: one that is the driver's, not the node's.
+    pub fn take(&mut self, key: &str) -> Option<Value> {
+        self.values.shift_remove(key)
+    }
+
     /// Adds those of another file; where both have a key, the other's value counts.
     pub fn merge(&mut self, other: Self) {
         self.values.extend(other.values);
@@ -82,7 +99,7 @@ impl Parameters {
     /// Sets one parameter from text, read as YAML (`3` is a number, `true` a flag, else a string).
     pub fn set(&mut self, key: &str, value: &str) {
         let parsed = serde_saphyr::from_str(value).unwrap_or_else(|_| Value::String(value.into()));
-        self.values.insert(key.into(), parsed);
+        assign(&mut self.values, key, parsed);
         self.origin = format!("{} with {key}:={value}", self.origin);
     }
 
@@ -97,6 +114,16 @@ impl Parameters {
             reason: e.to_string(),
         })
     }
+}
+
+/// Sets `key`, or where there are mappings on its way, `lidar.beams` in `lidar`.
+fn assign(values: &mut Map<String, Value>, key: &str, value: Value) {
+    if let Some((outer, inner)) = key.split_once('.')
+        && let Some(mapping) = values.get_mut(outer).and_then(Value::as_object_mut)
+    {
+        return assign(mapping, inner, value);
+    }
+    values.insert(key.into(), value);
 }
 
 #[cfg(test)]

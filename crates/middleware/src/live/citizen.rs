@@ -26,6 +26,8 @@ pub struct Declared {
     pub description: String,
     /// Least and largest value, where known.
     pub range: Option<(f64, f64)>,
+    /// Read by the process, not by the node: never settable.
+    pub fixed: bool,
 }
 
 /// A node's parameters, and how it is made from them.

@@ -44,12 +44,15 @@ pub enum LiveError {
     Name(#[from] crate::ros::NameError),
 }
 
+/// What is known of a node beyond its status, asked at every heartbeat.
+pub type Facts = Arc<dyn Fn(&str) -> Vec<(String, String)> + Send + Sync>;
+
 /// How nodes run on the wire.
 pub struct Options {
     /// Whether time is `/clock`. Of no effect where a node of this process publishes that topic.
     pub use_sim_time: bool,
-    /// Facts for `/diagnostics` that do not change, by node: execution providers of its models.
-    pub facts: Vec<(String, Vec<(String, String)>)>,
+    /// Facts for `/diagnostics` of the node of this name: execution providers of its models.
+    pub facts: Facts,
     /// What each node is beyond its ports, by the graph's order; nodes beyond the list have neither parameters nor a
     /// life cycle on the graph.
     pub citizens: Vec<Citizen>,
@@ -79,7 +82,7 @@ pub async fn run<T: Tap + 'static>(
         (false, false) => TimeSource::System,
     };
     graph.diagnostics_topic()?;
-    let (wire, mut endpoints) = wire::Wire::new(&graph, participant, &options.facts)?;
+    let (wire, mut endpoints) = wire::Wire::new(&graph, participant, options.facts)?;
     let wire = Arc::new(wire);
     let inlets = feed::inlets(&graph, participant, &mut endpoints)?;
     let outward: Arc<dyn Outward> = Arc::<wire::Wire>::clone(&wire);

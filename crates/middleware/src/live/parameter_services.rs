@@ -125,7 +125,14 @@ impl ParameterServices {
     }
 
     fn known(&self, name: &str) -> Declared {
-        self.declared.iter().find(|d| d.name == name).cloned().unwrap_or_default()
+        if let Some(declared) = self.declared.iter().find(|declared| declared.name == name) {
+            return declared.clone();
+        }
+        // Of one within a mapping on one line, what is said of the mapping; but its range is not theirs.
+        match name.rsplit_once('.') {
+            Some((outer, _)) => Declared { range: None, ..self.known(outer) },
+            None => Declared::default(),
+        }
     }
 
     fn descriptor(&self, name: &str) -> ParameterDescriptor {
@@ -137,7 +144,8 @@ impl ParameterServices {
             name: name.into(),
             type_: to_ros(&value).type_,
             description: known.description,
-            additional_constraints: format!("settable while the node is unconfigured; otherwise {NOT_NOW}"),
+            additional_constraints: if known.fixed { String::new() } else { NOT_NOW.into() },
+            read_only: known.fixed,
             ..ParameterDescriptor::default()
         };
         match (known.range, descriptor.type_) {
@@ -211,6 +219,9 @@ impl ParameterServices {
             && !(number >= least && number <= most)
         {
             return Err(format!("expected {least} to {most}, got {number}"));
+        }
+        if self.known(&parameter.name).fixed && new != old {
+            return Err("it is read when the process starts: start it anew with -p".into());
         }
         if mutable || new == old { Ok(new) } else { Err(NOT_NOW.into()) }
     }

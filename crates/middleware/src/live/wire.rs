@@ -5,6 +5,7 @@ use dds::{DdsError, Writer};
 use msgs::diagnostic_msgs::msg::DiagnosticArray;
 use node::{Durability, MessageType, Qos, Shared, Time};
 
+use super::Facts;
 use crate::DIAGNOSTICS_TOPIC;
 use crate::bus::Outward;
 use crate::graph::Graph;
@@ -25,7 +26,6 @@ struct Member {
     name: String,
     outlets: Vec<Outlet>,
     diagnostics: Outlet,
-    facts: Vec<(String, String)>,
     /// Age of the newest output's measurement when it went out, ns.
     age: Mutex<Option<f64>>,
     failed: AtomicU64,
@@ -34,6 +34,7 @@ struct Member {
 /// All writers of a process.
 pub(super) struct Wire {
     members: Vec<Member>,
+    facts: Facts,
 }
 
 fn outlet(
@@ -52,11 +53,7 @@ fn outlet(
 
 impl Wire {
     /// Makes a writer for every output; gives the endpoints of each node, for the graph.
-    pub fn new(
-        graph: &Graph,
-        participant: &RosParticipant,
-        facts: &[(String, Vec<(String, String)>)],
-    ) -> Result<(Self, Vec<Endpoints>), DdsError> {
+    pub fn new(graph: &Graph, participant: &RosParticipant, facts: Facts) -> Result<(Self, Vec<Endpoints>), DdsError> {
         let mut members = Vec::new();
         let mut all = Vec::new();
         for member in &graph.members {
@@ -71,13 +68,12 @@ impl Wire {
                 name: member.name.clone(),
                 outlets,
                 diagnostics,
-                facts: facts.iter().filter(|(name, _)| *name == member.name).flat_map(|(_, f)| f.clone()).collect(),
                 age: Mutex::new(None),
                 failed: AtomicU64::new(0),
             });
             all.push(endpoints);
         }
-        Ok((Self { members }, all))
+        Ok((Self { members, facts }, all))
     }
 
     /// Every writer.
@@ -118,7 +114,7 @@ impl Outward for Wire {
         let member = &self.members[member];
         let age = lock(&member.age).map(|age| ("age_of_data_ms".to_owned(), format!("{:.1}", age * 1e3)));
         let failed = ("unsent_messages".to_owned(), member.failed.load(Ordering::Relaxed).to_string());
-        member.facts.iter().cloned().chain(age).chain([failed]).collect()
+        (self.facts)(&member.name).into_iter().chain(age).chain([failed]).collect()
     }
 }
 

@@ -1,0 +1,88 @@
+//! `ferrodrive launch`: the nodes of a launch file on DDS, each a process or all in one.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use middleware::live::{self, LogLines, Options};
+use middleware::{Graph, ros::RosParticipant};
+use road_map::LaneGraph;
+
+use crate::launch;
+use crate::processes::{Ended, Processes};
+use crate::run::model_facts;
+use crate::stack::{self, Made};
+
+/// Starts every node as a process and waits for the end; true where all went well.
+///
+/// # Errors
+/// What is wrong with the launch file, or which process cannot be started.
+pub fn launch(share: &Path, file: &Path, arguments: &BTreeMap<String, String>) -> anyhow::Result<bool> {
+    let nodes = launch::read(file, share, arguments)?;
+    if nodes.is_empty() {
+        bail!("launch file {}: it starts no node", file.display());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut processes = Processes::start(&nodes, false)?;
+        let success = tokio::select! {
+            ended = processes.watch() => match ended? {
+                Ended::All(success) => success,
+                Ended::With(label) => {
+                    eprintln!("[launch] {label} ended: ending all");
+                    false
+                }
+            },
+            () = middleware::signal() => true,
+        };
+        processes.end().await;
+        Ok(success)
+    })
+}
+
+/// Runs all nodes in this process: among each other they pass messages without a wire.
+///
+/// # Errors
+/// What is wrong with the launch file, or which node cannot be made.
+pub fn launch_composed(
+    share: &Path,
+    file: &Path,
+    arguments: &BTreeMap<String, String>,
+    log: Option<LogLines>,
+) -> anyhow::Result<()> {
+    let nodes = launch::read(file, share, arguments)?;
+    let mut maps: BTreeMap<String, Arc<LaneGraph>> = BTreeMap::new();
+    let mut graph = Graph::default();
+    let mut citizens = Vec::new();
+    let mut use_sim_time = None;
+    for launched in &nodes {
+        let driver = stack::driver_parameters(launched)?;
+        if use_sim_time.is_some_and(|of_others| of_others != driver.use_sim_time) {
+            bail!("node {}: use_sim_time must be the same for all nodes of one process", launched.name);
+        }
+        use_sim_time = Some(driver.use_sim_time);
+        let map = match driver.map {
+            None => None,
+            Some(path) => {
+                if !maps.contains_key(&path) {
+                    maps.insert(path.clone(), Arc::new(LaneGraph::from_opendrive_file(&share.join(&path))?));
+                }
+                maps.get(&path).cloned()
+            }
+        };
+        let context = stack::context(share, map)?;
+        let Made { node, ports, citizen } =
+            stack::make(launched, &context).with_context(|| format!("node {} cannot be started", launched.name))?;
+        graph.add(&launched.name, node, ports, &launched.remaps, Duration::ZERO)?;
+        citizens.push(citizen);
+    }
+    let participant = RosParticipant::new(&dds::Settings::from_environment()?)?;
+    // All models are in this one process, so which node has which is not told here.
+    let facts = Arc::new(|_: &str| model_facts());
+    let options = Options { use_sim_time: use_sim_time.unwrap_or(false), facts, citizens, log };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(live::run(graph, (), &participant, options, Duration::MAX))?;
+    Ok(())
+}
