@@ -77,7 +77,7 @@ pub fn drive(share: &Path, options: &Options) -> anyhow::Result<(Record, PathBuf
 
     let began = Instant::now();
     let mut models = Vec::new();
-    let mut peak_memory = None;
+    let (mut peak_memory, mut wall_time_s) = (None, None);
     let (latencies, sensor_to_control) = match options.clock {
         ClockKind::Lockstep => {
             let mut driver = Lockstep::new(graph)?;
@@ -102,11 +102,12 @@ pub fn drive(share: &Path, options: &Options) -> anyhow::Result<(Record, PathBuf
             let measured = drive_processes::drive(&graph, &nodes, observer, limit, true)?;
             observer = measured.observer;
             models = measured.models;
+            wall_time_s = Some(measured.wall_time_s);
             peak_memory = Some(measured.peak_memory_mb + peak_memory_mb("self"));
             (measured.latencies, observer.sensor_to_control.summary())
         }
     };
-    let wall_time_s = began.elapsed().as_secs_f64();
+    let wall_time_s = wall_time_s.unwrap_or_else(|| began.elapsed().as_secs_f64());
     let mut facts = RunFacts {
         seed,
         scenario: options.scenario.clone(),

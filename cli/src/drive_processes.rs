@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use evaluation::{Latency, ModelUse};
@@ -26,6 +26,8 @@ pub struct Measured {
     pub models: Vec<ModelUse>,
     /// Sum of the processes' largest resident memories, MB.
     pub peak_memory_mb: f64,
+    /// Wall time from the first message with simulated time to the last, s: starting the processes is no part of it.
+    pub wall_time_s: f64,
 }
 
 /// Takes all topics and does nothing: the tap sees them.
@@ -39,6 +41,8 @@ impl Node for Watcher {
 struct Listener {
     observer: Observer,
     said: BTreeMap<String, BTreeMap<String, String>>,
+    /// When simulated time began, by the wall clock.
+    began: Option<Instant>,
 }
 
 impl Tap for Listener {
@@ -50,6 +54,9 @@ impl Tap for Listener {
                 let values = status.values.iter().map(|v| (v.key.clone(), v.value.clone())).collect();
                 self.said.insert(status.name.clone(), values);
             }
+        }
+        if now > Time(0) && self.began.is_none() {
+            self.began = Some(Instant::now() - Duration::from_secs_f64(now.seconds().clamp(0.0, 1.0)));
         }
         self.observer.on_message(now, topic, message)
     }
@@ -81,7 +88,7 @@ pub fn drive(
 ) -> anyhow::Result<Measured> {
     let watching = watcher(graph)?;
     let participant = RosParticipant::new(&dds::Settings::from_environment()?)?;
-    let listener = Listener { observer, said: BTreeMap::new() };
+    let listener = Listener { observer, said: BTreeMap::new(), began: None };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let options = Options { use_sim_time: true, facts: Arc::new(|_| Vec::new()), citizens: Vec::new(), log: None };
@@ -99,15 +106,17 @@ pub fn drive(
                 }
             }
         };
+        let over = Instant::now();
         let peak_memory_mb = processes.ids().iter().map(|(_, id)| crate::drive::peak_memory_mb(&id.to_string())).sum();
         processes.end().await;
-        let (_, Listener { observer, said }) = ended??;
+        let (_, Listener { observer, said, began }) = ended??;
         if observer.ending.is_none() {
             bail!("the drive was ended from outside");
         }
         let latencies = said.iter().filter_map(|(node, values)| Some((node.clone(), latency(values)?))).collect();
         let models = said.values().flat_map(models).collect();
-        Ok(Measured { observer, latencies, models, peak_memory_mb })
+        let wall_time_s = began.map_or(0.0, |began| (over - began).as_secs_f64());
+        Ok(Measured { observer, latencies, models, peak_memory_mb, wall_time_s })
     })
 }
 

@@ -104,3 +104,9 @@ fn no_node_of_the_stack_reads_ground_truth() {
     }
     assert_eq!(nodes, 8);
 }
+
+#[test]
+fn every_input_of_the_shipped_stack_asks_for_no_more_than_is_offered() {
+    let graph = stack().graph().unwrap_or_else(|error| panic!("{error:#}"));
+    assert_eq!(graph.quality_mismatches(), Vec::<String>::new());
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 use node::{MessageType, Node, Ports, Qos, Shared, Time};
 
 use crate::DIAGNOSTICS_TOPIC;
+use crate::ros::dds_qos;
 
 /// A topic of a graph: its name, type and what its first publisher offers.
 #[derive(Debug, Clone)]
@@ -128,6 +129,27 @@ impl Graph {
         self.members
             .iter()
             .map(|m| (m.name.as_str(), m.outputs.iter().map(|&t| self.topics[t].name.as_str()).collect()))
+    }
+
+    /// Ends of one topic that would not meet on a wire, for an input asks for more than an output offers.
+    pub fn quality_mismatches(&self) -> Vec<String> {
+        let mut list = Vec::new();
+        for (topic, of) in self.topics.iter().enumerate() {
+            for writer in &self.members {
+                let offers = writer.ports.outputs().iter().zip(&writer.outputs).filter(|(_, at)| **at == topic);
+                for ((offer, _), (reader, input)) in offers.flat_map(|o| of.readers.iter().map(move |r| (o, r))) {
+                    let reader = &self.members[*reader];
+                    let offered = dds_qos(offer.qos, offer.message.hash);
+                    let port = &reader.ports.inputs()[*input];
+                    for mismatch in dds::mismatches(&offered, &dds_qos(port.qos, port.message.hash)) {
+                        let (policy, has, wants) = (mismatch.policy, mismatch.offered, mismatch.requested);
+                        let (from, to) = (&writer.name, &reader.name);
+                        list.push(format!("{}: {policy}: {from} offers {has}, {to} asks for {wants}", of.name));
+                    }
+                }
+            }
+        }
+        list
     }
 
     /// The topic for diagnostics, made where no node named it.

@@ -64,8 +64,8 @@ impl Definition for Localizer {
         parameters.check()?;
         let map = context.require_map(Self::NAME)?;
         Ok(Self {
-            imu: ports.input("~/input/imu", Qos::reliable(20)),
-            gnss: ports.input("~/input/gnss", Qos::reliable(5)),
+            imu: ports.input("~/input/imu", Qos::sensor_data().with_depth(20)),
+            gnss: ports.input("~/input/gnss", Qos::sensor_data().with_depth(5)),
             velocity: ports.input("~/input/velocity_status", Qos::reliable(5)),
             steering: ports.input("~/input/steering_status", Qos::reliable(5)),
             initial: ports.input("~/input/initial_pose", Qos::transient_local()),

@@ -1,0 +1,320 @@
+//! An independent DDS peer that behaves as a ROS 2 node, against nodes on the live driver. Needs a Python with
+//! `cyclonedds` (`make test` has one); over loopback, without multicast.
+#![allow(missing_docs)]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use dds::{DdsError, History, Participant, Reliability, Settings};
+use middleware::live::{self, Citizen, Declared, Options};
+use middleware::ros::{RosParticipant, names};
+use middleware::{Graph, Tap, Topic};
+use msgs::Message;
+use msgs::diagnostic_msgs::msg::DiagnosticArray;
+use msgs::sensor_msgs::msg::{PointCloud2, PointField};
+use msgs::std_msgs::msg::String as Text;
+use node::{Event, Input, Node, Output, Outputs, Ports, Qos, Shared, Time, Timer};
+use serde_json::{Map, Value, json};
+
+const CLOUD_BYTES: usize = 1_500_000;
+
+/// Publishes a point cloud ten times a second.
+struct Lidar {
+    tick: Timer,
+    out: Output<PointCloud2>,
+}
+
+/// Sends texts back with a suffix that tells its gain.
+struct Relay {
+    input: Input<Text>,
+    out: Output<Text>,
+    gain: f64,
+}
+
+impl Node for Lidar {
+    fn on_event(&mut self, event: &Event, outputs: &mut Outputs) {
+        if event.is(self.tick) {
+            let mut cloud =
+                PointCloud2 { height: 1, width: 93_750, point_step: 16, is_dense: true, ..PointCloud2::default() };
+            cloud.header.stamp = Time(12_000_000_034).to_message();
+            cloud.header.frame_id = "lidar_top".into();
+            cloud.fields = vec![PointField { name: "x".into(), offset: 4, datatype: PointField::FLOAT32, count: 1 }];
+            cloud.data = (0..CLOUD_BYTES).map(|n| (7 * n % 251) as u8).collect();
+            outputs.publish(self.out, cloud);
+        }
+    }
+}
+
+impl Node for Relay {
+    fn on_event(&mut self, event: &Event, outputs: &mut Outputs) {
+        if let Some(text) = event.message(self.input) {
+            outputs.publish(self.out, Text { data: format!("{} {}", text.data, self.gain) });
+        }
+    }
+}
+
+fn relay(values: &Map<String, Value>, ports: &mut Ports) -> Box<dyn Node> {
+    Box::new(Relay {
+        input: ports.input("text", Qos::reliable(10)),
+        out: ports.output("~/output/text", Qos::reliable(10)),
+        gain: values["gain"].as_f64().unwrap(),
+    })
+}
+
+fn graph() -> (Graph, Vec<Citizen>) {
+    let mut graph = Graph::default();
+    let mut ports = Ports::default();
+    let values = json!({"gain": 2.5, "lidar": {"beams": 32}}).as_object().cloned().unwrap();
+    let node = relay(&values, &mut ports);
+    let remaps = BTreeMap::from([("~/output/text".to_owned(), "/echo".to_owned())]);
+    graph.add("left/relay", node, ports, &remaps, Duration::ZERO).unwrap();
+    let mut ports = Ports::default();
+    let lidar =
+        Lidar { tick: ports.timer(Duration::from_millis(100)), out: ports.output("/cloud", Qos::sensor_data()) };
+    graph.add("lidar", Box::new(lidar), ports, &BTreeMap::new(), Duration::ZERO).unwrap();
+    let declared = vec![Declared { name: "gain".into(), range: Some((0.0, 10.0)), ..Declared::default() }];
+    let make = Box::new(|values: &Map<String, Value>| Ok(relay(values, &mut Ports::default())));
+    (graph, vec![Citizen { parameters: values, declared, make }])
+}
+
+fn settings(domain: u32) -> Settings {
+    Settings { domain, localhost_only: true, ..Settings::default() }
+}
+
+struct Peer {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Peer {
+    /// `None` where there is no Python for it.
+    fn start(mode: &str, domain: u32) -> Option<Self> {
+        let Ok(python) = std::env::var("FERRODRIVE_PYTHON") else {
+            println!("skipped: FERRODRIVE_PYTHON names no Python with `cyclonedds`");
+            return None;
+        };
+        let config = "<CycloneDDS><Domain><General><Interfaces><NetworkInterface address=\"127.0.0.1\" multicast=\"false\"/>\
+                      </Interfaces><AllowMulticast>false</AllowMulticast></General><Discovery><ParticipantIndex>auto\
+                      </ParticipantIndex><Peers><Peer address=\"127.0.0.1\"/></Peers></Discovery></Domain></CycloneDDS>";
+        let mut child = Command::new(python)
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peer.py"))
+            .args([mode, &domain.to_string()])
+            .env("PEER_CONFIG", config)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Some(Self { stdin: child.stdin.take(), child, lines })
+    }
+
+    /// What it says next.
+    fn says(&mut self) -> Value {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|_| panic!("the peer said `{line}`"))
+    }
+
+    fn end(mut self) {
+        drop(self.stdin.take());
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Keeps the last status of every node.
+#[derive(Clone, Default)]
+struct Statuses(Arc<Mutex<BTreeMap<String, BTreeMap<String, String>>>>);
+
+impl Tap for Statuses {
+    fn on_message(&mut self, _: Time, _: &Topic, message: &Shared) -> std::ops::ControlFlow<()> {
+        for status in message.as_any().downcast_ref::<DiagnosticArray>().iter().flat_map(|array| &array.status) {
+            let values = status.values.iter().map(|v| (v.key.clone(), v.value.clone())).collect();
+            self.0.lock().unwrap().insert(status.name.clone(), values);
+        }
+        std::ops::ControlFlow::Continue(())
+    }
+}
+
+/// Runs the nodes while `check` talks with the peer.
+fn with_nodes(mode: &str, domain: u32, check: impl FnOnce(&mut Peer) + Send + 'static) -> Option<Statuses> {
+    let mut peer = Peer::start(mode, domain)?;
+    let statuses = Statuses::default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let participant = RosParticipant::new(&settings(domain)).unwrap();
+        let (graph, citizens) = graph();
+        let facts = Arc::new(|_: &str| vec![("model.m.execution_provider".to_owned(), "cpu".to_owned())]);
+        let options = Options { use_sim_time: false, facts, citizens, log: None };
+        let run = live::run(graph, statuses.clone(), &participant, options, Duration::from_secs(120));
+        let checked = tokio::task::spawn_blocking(move || {
+            check(&mut peer);
+            peer.end();
+        });
+        tokio::select! {
+            result = run => panic!("the run ended first: {:?}", result.err()),
+            result = checked => result.unwrap(),
+        }
+    });
+    Some(statuses)
+}
+
+#[test]
+fn the_peer_finds_nodes_topics_types_and_hashes_in_the_graph() {
+    with_nodes("graph", 101, |peer| {
+        let lidar = peer.says();
+        let relay = peer.says();
+        assert_eq!((relay["node"].as_str(), relay["namespace"].as_str()), (Some("relay"), Some("/left")), "{relay}");
+        let hash = format!("typehash={};", Text::TYPE_HASH);
+        assert_eq!(relay["reads"]["rt/left/text"], json!(["std_msgs::msg::dds_::String_", hash]));
+        assert_eq!(relay["writes"]["rt/echo"], json!(["std_msgs::msg::dds_::String_", hash]));
+        let request = &relay["reads"]["rq/left/relay/get_parametersRequest"];
+        assert_eq!(request[0], "rcl_interfaces::srv::dds_::GetParameters_Request_", "{relay}");
+        assert!(request[1].as_str().unwrap().starts_with("serviceid="), "{request}");
+        for topic in ["rt/diagnostics", "rt/parameter_events", "rt/left/relay/transition_event"] {
+            assert!(relay["writes"].get(topic).is_some(), "{topic} in {relay}");
+        }
+        assert_eq!((lidar["node"].as_str(), lidar["namespace"].as_str()), (Some("lidar"), Some("/")));
+        let hash = format!("typehash={};", PointCloud2::TYPE_HASH);
+        assert_eq!(lidar["writes"]["rt/cloud"], json!(["sensor_msgs::msg::dds_::PointCloud2_", hash]));
+        let enclaves = peer.says();
+        assert!(enclaves["enclaves"].as_array().unwrap().contains(&json!("enclave=/;")), "{enclaves}");
+    });
+}
+
+#[test]
+fn content_is_right_both_ways() {
+    let statuses = with_nodes("content", 102, |peer| {
+        let cloud = peer.says();
+        assert_eq!(cloud["stamp"], json!([12, 34]));
+        assert_eq!(cloud["frame"], "lidar_top");
+        assert_eq!(cloud["fields"], json!([["x", 4, 7, 1]]));
+        assert_eq!(
+            (cloud["size"].as_u64(), cloud["right"].as_bool()),
+            (Some(CLOUD_BYTES as u64), Some(true)),
+            "{cloud}"
+        );
+        assert_eq!((cloud["width"].as_u64(), cloud["dense"].as_bool()), (Some(93_750), Some(true)));
+        for text in ["", "é", "twelve chars"] {
+            assert_eq!(peer.says()["echo"], format!("{text} 2.5"));
+        }
+        std::thread::sleep(Duration::from_millis(1200));
+    });
+    let Some(statuses) = statuses else { return };
+    let statuses = statuses.0.lock().unwrap();
+    let lidar = &statuses["lidar"];
+    let number = |key: &str| lidar[key].parse::<f64>().unwrap();
+    assert!((5.0..=11.0).contains(&number("rate_hz")), "{lidar:?}");
+    assert!(number("latency_p50_ms") > 0.0 && number("age_of_data_ms") > 0.0 && number("dropped_inputs") == 0.0);
+    assert_eq!(lidar["model.m.execution_provider"], "cpu");
+}
+
+#[test]
+fn parameters_are_set_only_where_it_is_safe_and_the_life_cycle_is_managed() {
+    with_nodes("services", 103, |peer| {
+        assert_eq!(peer.says()["values"], json!([[3, 2.5, 0], [2, 0.0, 32], [0, 0.0, 0]]));
+        let active = peer.says();
+        assert_eq!(active["active"][0], false);
+        assert!(active["active"][1].as_str().unwrap().contains("clean up"), "{active}");
+        assert_eq!(peer.says()["configure_while_active"], false);
+        assert_eq!(peer.says()["deactivate"], true);
+        assert_eq!(peer.says(), json!({"echoes_while_inactive": 0, "cleanup": true}));
+        let set = peer.says();
+        assert_eq!((set["wild"][0].as_bool(), set["good"].as_bool()), (Some(false), Some(true)), "{set}");
+        assert!(set["wild"][1].as_str().unwrap().contains("expected 0 to 10, got 99"), "{set}");
+        assert_eq!(peer.says(), json!({"configure": true, "activate": true}));
+        assert_eq!(peer.says()["echo"], "x 3");
+    });
+}
+
+fn keep_all() -> dds::Qos {
+    let max_blocking = Duration::from_secs(60);
+    dds::Qos { reliability: Reliability::Reliable { max_blocking }, history: History::KeepAll, ..dds::Qos::default() }
+}
+
+#[test]
+fn a_burst_of_50000_from_the_peer_arrives_whole() {
+    let type_name = names::type_name(Text::TYPE_NAME);
+    let participant = Participant::new(&settings(104), b"").unwrap();
+    let reader = participant.reader("rt/burst", &type_name, &keep_all(), Arc::default()).unwrap();
+    let Some(mut peer) = Peer::start("burst_out", 104) else { return };
+    let (mut next, mut heard) = (0, Instant::now());
+    while next < 50_000 {
+        assert!(heard.elapsed() < Duration::from_secs(30), "{next} came, then nothing for 30 s");
+        while let Some(sample) = reader.take().unwrap() {
+            assert_eq!(msgs::from_cdr::<Text>(&sample).unwrap().data.parse(), Ok(next));
+            (next, heard) = (next + 1, Instant::now());
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(peer.says()["sent"], 50_000);
+    peer.end();
+}
+
+#[test]
+fn a_burst_of_50000_to_the_peer_arrives_whole() {
+    let type_name = names::type_name(Text::TYPE_NAME);
+    let participant = Participant::new(&settings(105), b"").unwrap();
+    let writer = participant.writer("rt/burst", &type_name, &keep_all()).unwrap();
+    let Some(mut peer) = Peer::start("burst_in", 105) else { return };
+    assert_eq!(peer.says()["ready"], true);
+    let started = Instant::now();
+    while writer.matched() == 0 {
+        assert!(started.elapsed() < Duration::from_secs(10), "the peer's reader was not found");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    for number in 0..50_000 {
+        let text = Text { data: format!("{number:0192}") };
+        writer.write(&msgs::to_cdr(&text).unwrap()).unwrap();
+    }
+    assert_eq!(peer.says()["received"], 50_000);
+    peer.end();
+}
+
+#[test]
+fn a_full_history_is_an_error_where_the_peer_stands_still() {
+    let type_name = names::type_name(Text::TYPE_NAME);
+    let participant = Participant::new(&settings(106), b"").unwrap();
+    let max_blocking = Duration::from_millis(300);
+    let qos = dds::Qos { reliability: Reliability::Reliable { max_blocking }, ..keep_all() };
+    let writer = participant.writer("rt/burst", &type_name, &qos).unwrap();
+    let Some(mut peer) = Peer::start("burst_in", 106) else { return };
+    assert_eq!(peer.says()["ready"], true);
+    while writer.matched() == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let process = peer.child.id().to_string();
+    assert!(Command::new("kill").args(["-STOP", &process]).status().unwrap().success());
+    let cdr = msgs::to_cdr(&Text { data: "0".repeat(60_000) }).unwrap();
+    let error = (0..1000).find_map(|_| writer.write(&cdr).err());
+    assert!(Command::new("kill").args(["-CONT", &process]).status().unwrap().success());
+    assert!(matches!(error, Some(DdsError::HistoryFull { .. })), "{error:?}");
+}
+
+#[test]
+fn what_keeps_the_peer_from_meeting_us_is_reported_with_both_sides_settings() {
+    let type_name = names::type_name(Text::TYPE_NAME);
+    let participant = Participant::new(&settings(107), b"").unwrap();
+    let reader = participant.reader("rt/left/text", &type_name, &dds::Qos::default(), Arc::default()).unwrap();
+    let Some(mut peer) = Peer::start("incompatible", 107) else { return };
+    peer.says();
+    let started = Instant::now();
+    while reader.refused() == 0 {
+        assert!(started.elapsed() < Duration::from_secs(10), "no refusal in 10 s");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let told = reader.incompatible().unwrap()[0].to_string();
+    assert!(told.contains("reliability: the writer offers best effort, the reader asks for reliable"), "{told}");
+    peer.end();
+}
