@@ -19,8 +19,8 @@ pub mod ros;
 mod runner;
 mod trace;
 
-pub use decode::{DecodeError, Decoders};
 pub use bus::signal;
+pub use decode::{DecodeError, Decoders};
 pub use diagnostics::DIAGNOSTICS_TOPIC;
 pub use graph::{Graph, GraphError, Member, Tap, Topic};
 pub use latency::{Latency, LatencySummary};
