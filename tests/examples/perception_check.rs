@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use ferrodrive::drive::{ClockKind, Options, load};
 use middleware::{Lockstep, Tap, Topic};
 use msgs::autoware_perception_msgs::msg::{TrackedObject, TrackedObjects};
+use msgs::autoware_planning_msgs::msg::Trajectory;
 use msgs::diagnostic_msgs::msg::DiagnosticArray;
 use msgs::nav_msgs::msg::Odometry;
 use node::{Shared, Time};
@@ -24,6 +25,8 @@ const NEAR_M: f64 = 2.0;
 struct Check {
     truth: Vec<TrackedObjects>,
     ego: Option<(f64, f64, f64, f64)>,
+    /// Where the car takes itself to be.
+    believed: Option<(f64, f64, f64)>,
     tracks: Option<TrackedObjects>,
     /// By class and band: true road users, those tracked, sum of position and velocity errors.
     seen: BTreeMap<(u8, usize), (u64, u64, f64, f64)>,
@@ -32,6 +35,7 @@ struct Check {
     stopping: bool,
     /// Since when the car stands, s.
     standing_since: Option<f64>,
+    trajectory: Option<Trajectory>,
     /// What the planner says.
     plan: String,
     over: bool,
@@ -115,12 +119,28 @@ impl Check {
             return;
         };
         let (sin, cos) = heading.sin_cos();
-        println!("    car at ({x:.1}, {y:.1}) heading {heading:.2}, {speed:.1} m/s");
-        for (index, track) in tracks.objects.iter().enumerate() {
+        let (bx, by, bearing) = self.believed.unwrap_or((f64::NAN, f64::NAN, f64::NAN));
+        let (along, left) = (cos * (bx - x) + sin * (by - y), cos * (by - y) - sin * (bx - x));
+        println!(
+            "    car at ({x:.1}, {y:.1}) heading {heading:.2}, {speed:.1} m/s; believed {along:.2} m ahead, {left:.2} m left, \
+             {:.3} rad turned",
+            bearing - heading
+        );
+        let off = |p: &msgs::geometry_msgs::msg::Point| (p.x - x).hypot(p.y - y);
+        let points = self.trajectory.iter().flat_map(|t| &t.points);
+        if let Some(point) = points.min_by(|a, b| off(&a.pose.position).total_cmp(&off(&b.pose.position))) {
+            let p = &point.pose.position;
+            println!(
+                "    planned {:.2} m left, {:.1} m/s",
+                cos * (p.y - y) - sin * (p.x - x),
+                point.longitudinal_velocity_mps
+            );
+        }
+        for track in &tracks.objects {
             let at = place(track);
             let (dx, dy) = (at.0 - x, at.1 - y);
             let (ahead, left) = (cos * dx + sin * dy, cos * dy - sin * dx);
-            if !(-5.0..30.0).contains(&ahead) || left.abs() > 12.0 {
+            if !(-12.0..60.0).contains(&ahead) || left.abs() > 30.0 {
                 continue;
             }
             let nearest = truth.objects.iter().min_by(|a, b| gap(place(a), at).total_cmp(&gap(place(b), at)));
@@ -138,7 +158,8 @@ impl Check {
             });
             let (v, size) = (velocity(track), &track.shape.dimensions);
             println!(
-                "    track {index}: class {} p {:.2} {:.1}x{:.1} ahead {ahead:.1} left {left:.1} yaw {:.2} v ({:.1}, {:.1}); {true_one}",
+                "    track {:04x}: class {} p {:.2} {:.1}x{:.1} ahead {ahead:.1} left {left:.1} yaw {:.2} v ({:.1}, {:.1}); {true_one}",
+                u128::from_be_bytes(track.object_id.uuid) & 0xffff,
                 label(track),
                 track.existence_probability,
                 size.x,
@@ -185,6 +206,14 @@ impl Tap for Check {
                         self.standing_since = Some(f64::INFINITY);
                         self.explain(now, &format!("stands for 30 s; the planner says: {}", self.plan));
                     }
+                }
+            }
+            "/planning/trajectory" => self.trajectory = any.downcast_ref::<Trajectory>().cloned(),
+            "/localization/kinematic_state" => {
+                if let Some(odometry) = any.downcast_ref::<Odometry>() {
+                    let (p, q) = (&odometry.pose.pose.position, &odometry.pose.pose.orientation);
+                    let yaw = (2.0 * (q.w * q.z + q.x * q.y)).atan2(1.0 - 2.0 * (q.y * q.y + q.z * q.z));
+                    self.believed = Some((p.x, p.y, yaw));
                 }
             }
             "/simulation/ground_truth/objects" => {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use geometry::angle_difference;
+use geometry::{Map, OrientedBox, angle_difference};
 use road_map::LaneId;
 
-use crate::forward_simulation::{Leaders, State};
+use crate::forward_simulation::{Leader, Leaders, State};
 use crate::planner::{Planner, Situation, Start};
 use crate::proposal_path::ProposalPath;
-use crate::reference_path::{Axis, AxisEnd};
+use crate::reference_path::{Axis, AxisEnd, STEP};
 use crate::right_of_way::{GiveWay, give_ways, places};
 use crate::road_user::{Class, SAMPLE_S, SAMPLES, UserOnAxis, relate};
 use crate::scoring::REFUSED;
@@ -178,24 +178,53 @@ impl Planner {
             let blocks = user.standing_s > 1.0 && !self.queues(corridor, situation, relation.now.s, user);
             let room = if blocks { SWING_M } else { 0.0 };
             let likeliest = relation.futures.iter().map(|(p, _)| *p).fold(0.0, f64::max);
-            for (probability, samples) in &relation.futures {
+            for ((probability, samples), future) in relation.futures.iter().zip(&user.futures) {
                 // What may happen is for the collision check; one follows what is likely to.
                 if *probability < 0.3 && *probability < likeliest {
                     continue;
                 }
                 for k in 0..SAMPLES {
                     let at = samples[k];
-                    let rear = at.s - at.half_s;
-                    let d = at.d - Axis::at(&path.offsets, rear.max(corridor.start.s));
-                    if d.abs() < at.half_d + half + margin {
+                    let d = at.d - Axis::at(&path.offsets, (at.s - at.half_s).max(corridor.start.s));
+                    if d.abs() >= at.half_d + half + margin {
+                        continue;
+                    }
+                    // In bends and across the lane only the outline itself tells.
+                    let body = user.footprint(future.poses[k]);
+                    if let Some(rear) = nearest_in_way(&corridor.axis, path, &body, at.s, half + margin) {
                         let (a, b) = (samples[k.saturating_sub(1)], samples[(k + 1).min(SAMPLES - 1)]);
                         let steps = (k + 1).min(SAMPLES - 1) - k.saturating_sub(1);
                         let speed = (b.s - a.s) / (steps as f64 * SAMPLE_S);
-                        leaders[k].push((rear - room, speed.clamp(-20.0, 40.0)));
+                        let speed = speed.clamp(-20.0, 40.0);
+                        leaders[k].push(Leader { rear: rear - room, speed, who: user.id });
                     }
                 }
             }
         }
         leaders
     }
+}
+
+/// Arc length at which a body begins to reach into the strip `half_width` to either side of a path; `near` is that of its
+/// middle. All in m.
+fn nearest_in_way(
+    axis: &Axis,
+    path: &ProposalPath,
+    body: &OrientedBox<Map>,
+    near: f64,
+    half_width: f64,
+) -> Option<f64> {
+    let [a, b, c, d] = body.corners();
+    let sides = [(a, b), (b, c), (c, d), (d, a)];
+    let points = sides.into_iter().flat_map(|(from, to)| {
+        let steps = from.distance(to).ceil().max(1.0);
+        (0..steps as usize).map(move |i| from.lerp(to, i as f64 / steps))
+    });
+    points
+        .filter_map(|point| {
+            let (i, offset) = axis.offset_near(point, near);
+            let along = (point - axis.poses[i].position).dot(axis.poses[i].forward());
+            ((offset - path.offsets[i]).abs() < half_width).then_some(i as f64 * STEP + along)
+        })
+        .reduce(f64::min)
 }

@@ -31,8 +31,18 @@ pub(crate) struct Policy {
     pub brake: Option<f64>,
 }
 
-/// Something ahead in the corridor of a path at one sample: rear end and speed along the axis.
-pub(crate) type Leaders = Vec<Vec<(f64, f64)>>;
+/// Somebody ahead in the corridor of a path at one sample.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Leader {
+    /// Rear end, m on the axis.
+    pub rear: f64,
+    /// Speed along the axis, m/s.
+    pub speed: f64,
+    pub who: u128,
+}
+
+/// Who is ahead at each sample.
+pub(crate) type Leaders = Vec<Vec<Leader>>;
 
 /// Speed allowed at each sample of the axis, from the limit, curves and extra caps (from, to, speed).
 pub(crate) fn allowed_speed(axis: &Axis, path: &ProposalPath, caps: &[(f64, f64, f64)], p: &Parameters) -> Vec<f64> {
@@ -118,7 +128,7 @@ fn wanted_acceleration(
         }
     }
     let sample = ((step as f64 * DT / SAMPLE_S) as usize).min(SAMPLES - 1);
-    for (rear, leader_speed) in &leaders[sample] {
+    for Leader { rear, speed: leader_speed, .. } in &leaders[sample] {
         let gap = (rear - front).max(0.2);
         let closing = v - leader_speed;
         let wish = p.standstill_gap_m

@@ -42,7 +42,7 @@ pub struct MotionPlanner {
     lights: Option<(Time, BTreeMap<SignalGroupId, Light>)>,
     standing: BTreeMap<u128, f64>,
     verdicts: String,
-    told: String,
+    told: (Time, String),
 }
 
 impl Definition for MotionPlanner {
@@ -64,7 +64,7 @@ impl Definition for MotionPlanner {
             lights: None,
             standing: BTreeMap::new(),
             verdicts: String::new(),
-            told: String::new(),
+            told: (Time(0), String::new()),
         })
     }
 }
@@ -80,6 +80,7 @@ impl Node for MotionPlanner {
                     self.ego = Some(Ego { stamp, pose, z: if z.is_finite() { z } else { 0.0 }, speed });
                 }
                 None => self.tell(
+                    event.now,
                     Status::error("kinematic_state: expected a finite pose in frame map with a unit quaternion"),
                     outputs,
                 ),
@@ -87,12 +88,12 @@ impl Node for MotionPlanner {
         } else if let Some(signals) = event.message(self.signals) {
             self.lights = Some((event.now, read_lights(signals)));
         } else if let Some(route) = event.message(self.route_input) {
-            self.take_route(route, outputs);
+            self.take_route(event.now, route, outputs);
         } else if let Some(objects) = event.shared(self.objects) {
             if objects.header.frame_id != "map" {
                 let came = &objects.header.frame_id;
                 let status = Status::error(format!("objects: expected frame map, got `{came}`"));
-                self.tell(status, outputs);
+                self.tell(event.now, status, outputs);
                 return;
             }
             self.last_objects = Some((event.now, objects));
@@ -112,14 +113,16 @@ impl MotionPlanner {
         &self.verdicts
     }
 
-    fn tell(&mut self, status: Status, outputs: &mut Outputs) {
-        if status.message != self.told {
-            self.told.clone_from(&status.message);
+    /// Reports what is new at once, and what goes on once a second.
+    fn tell(&mut self, now: Time, status: Status, outputs: &mut Outputs) {
+        let (at, told) = &self.told;
+        if status.message != *told || now.since(*at) >= 1.0 {
+            self.told = (now, status.message.clone());
             outputs.report(status);
         }
     }
 
-    fn take_route(&mut self, route: &LaneletRoute, outputs: &mut Outputs) {
+    fn take_route(&mut self, now: Time, route: &LaneletRoute, outputs: &mut Outputs) {
         let segments: Vec<_> = route
             .segments
             .iter()
@@ -132,6 +135,7 @@ impl MotionPlanner {
         match read_pose(&route.goal_pose).filter(|_| known && !segments.is_empty()) {
             Some(goal) => self.planner.set_route(RouteLanes { segments, goal }),
             None => self.tell(
+                now,
                 Status::error("route: expected at least one segment, lanes of this map and a finite goal pose"),
                 outputs,
             ),
@@ -140,16 +144,16 @@ impl MotionPlanner {
 
     fn cycle(&mut self, now: Time, blind: bool, outputs: &mut Outputs) {
         let Some(ego) = self.ego else {
-            self.tell(Status::warn("no odometry yet: expected it on ~/input/kinematic_state"), outputs);
+            self.tell(now, Status::warn("no odometry yet: expected it on ~/input/kinematic_state"), outputs);
             return;
         };
         if now.since(ego.stamp) > self.planner.parameters.odometry_timeout_s {
             let status = Status::error(format!("odometry is stale: the last one is of {}", ego.stamp));
-            self.tell(status, outputs);
+            self.tell(now, status, outputs);
             return;
         }
         if self.planner.route.segments.is_empty() {
-            self.tell(Status::warn("no route yet: expected one on ~/input/route"), outputs);
+            self.tell(now, Status::warn("no route yet: expected one on ~/input/route"), outputs);
             return;
         }
         let (stamp, users, refused) = self.users(ego, blind);
@@ -187,9 +191,11 @@ impl MotionPlanner {
                 } else {
                     Status { message: format!("stopping: {}", plan.reason), ..Status::ok() }
                 };
-                self.tell(status, outputs);
+                let standing = self.planner.stood(&situation) > 2.0 && status.values.is_empty();
+                let status = if standing { status.with("proposals", &self.verdicts) } else { status };
+                self.tell(now, status, outputs);
             }
-            Err(reason) => self.tell(Status::error(reason), outputs),
+            Err(reason) => self.tell(now, Status::error(reason), outputs),
         }
     }
 

@@ -214,7 +214,7 @@ impl Planner {
                     cost += (stood - 2.0).clamp(0.0, 10.0);
                 }
                 let takes = takes_way(&corridor.gives, &states, front_m, self.vehicle.rear_overhang_m, stood);
-                if takes {
+                if takes.is_some() {
                     cost += REFUSED;
                 }
                 let reached = states[states.len() - 1].s + front_m;
@@ -228,15 +228,24 @@ impl Planner {
                 let verdict = || {
                     let Policy { speed_factor, brake, .. } = &policy;
                     let stop = policy.stops.iter().fold(f64::INFINITY, |a, b| a.min(*b)) - start.s - front_m;
+                    let leader = leaders.iter().flatten().min_by(|a, b| a.rear.total_cmp(&b.rear));
+                    let leader = leader.map_or_else(String::new, |l| {
+                        format!(" behind {:04x} by {:.1} m", l.who & 0xffff, l.rear - start.s - front_m)
+                    });
                     format!(
                         "cost {cost:.1} lane {} offset {offset:.2} speed {speed_factor} brake {brake:?} stop {stop:.1} \
-                         touch {:.2} in {:.1} s of {:x} near {:.2}{}{}",
+                         touch {:.2} in {:.1} s of {:04x} near {:.2}{leader}{}{}",
                         corridor.lane.0,
                         touch.probability,
                         touch.first_s,
-                        touch.who,
+                        touch.who & 0xffff,
                         touch.nearness,
-                        if takes { " takes way" } else { "" },
+                        takes.map_or_else(String::new, |at| format!(
+                            " takes the way of {:04x}, there from {:.1} to {:.1} s",
+                            at.who & 0xffff,
+                            at.first,
+                            at.last
+                        )),
                         if meets { " meets oncoming" } else { "" },
                     )
                 };

@@ -250,6 +250,20 @@ impl Axis {
         values[x as usize]
     }
 
+    /// Index of the sample level with a point that lies near arc length `s`, and the point's offset (left positive), m.
+    pub fn offset_near(&self, point: Point2<Map>, s: f64) -> (usize, f64) {
+        let last = self.poses.len() - 1;
+        let mut i = ((s / STEP).round().max(0.0) as usize).min(last);
+        for _ in 0..3 {
+            let ahead = ((point - self.poses[i].position).dot(self.poses[i].forward()) / STEP).round();
+            if ahead == 0.0 {
+                break;
+            }
+            i = (i as f64 + ahead).clamp(0.0, last as f64) as usize;
+        }
+        (i, self.poses[i].forward().cross(point - self.poses[i].position))
+    }
+
     /// Arc length and offset (left positive) of a point.
     pub fn project(&self, point: Point2<Map>) -> (f64, f64) {
         let square = |i: usize| {

@@ -16,8 +16,19 @@ pub(crate) struct GiveWay {
     /// m on the axis.
     pub from: f64,
     pub to: f64,
-    /// When others are there: first and last moment, s from now.
-    pub arrivals: Vec<(f64, f64)>,
+    /// When others are there.
+    pub arrivals: Vec<Arrival>,
+}
+
+/// When someone is where the ways meet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival {
+    pub who: u128,
+    /// First and last moment, s from now.
+    pub first: f64,
+    pub last: f64,
+    /// What it would have to brake with to let the car go first after a second and a half of thinking, m/s².
+    pub braking: f64,
 }
 
 /// Lanes that each user may be on, with the arc length.
@@ -114,12 +125,7 @@ fn feeders(map: &LaneGraph, other: &Lane, lights: &BTreeMap<SignalGroupId, Light
     found
 }
 
-fn arrival(
-    user: &RoadUser,
-    at: &[(LaneId, f64)],
-    feeders: &[(LaneId, f64)],
-    conflict: &Conflict,
-) -> Option<(f64, f64)> {
+fn arrival(user: &RoadUser, at: &[(LaneId, f64)], feeders: &[(LaneId, f64)], conflict: &Conflict) -> Option<Arrival> {
     let (along, direct) = at
         .iter()
         .filter_map(|(lane, s)| {
@@ -141,15 +147,24 @@ fn arrival(
     };
     let first = time(enter, v, if direct { 1.0 } else { 0.7 });
     let last = if v < 1.0 { time(leave, v, 0.5) } else { leave / (0.75 * v) };
-    Some((first, last))
+    let room = enter - 1.5 * v;
+    let braking = if room > 0.0 { v * v / (2.0 * room) } else { f64::INFINITY };
+    Some(Arrival { who: user.id, first, last, braking })
 }
 
-/// Whether the simulated drive takes someone's way. Where stopping would be hard, less room in time is enough: going on
-/// is then what surprises others least. Who has waited long takes smaller gaps.
-pub(crate) fn takes_way(give_ways: &[GiveWay], states: &[State], front_m: f64, rear_m: f64, stood_s: f64) -> bool {
+/// Whose way the simulated drive takes, if anyone's. Where stopping would be hard, less room in time is enough: going on
+/// is then what surprises others least. Who has waited long takes smaller gaps, and in the end goes where others need
+/// to slow down a little only: nobody waits for ever for a gap that does not come.
+pub(crate) fn takes_way(
+    give_ways: &[GiveWay],
+    states: &[State],
+    front_m: f64,
+    rear_m: f64,
+    stood_s: f64,
+) -> Option<Arrival> {
     let start = states[0];
-    give_ways.iter().any(|area| {
-        let Some(enter) = states.iter().position(|state| state.s + front_m > area.from) else { return false };
+    give_ways.iter().find_map(|area| {
+        let enter = states.iter().position(|state| state.s + front_m > area.from)?;
         let leave = states.iter().position(|state| state.s - rear_m > area.to).unwrap_or(STEPS + 20);
         let (enter, leave) = (enter as f64 * DT, leave as f64 * DT);
         let room = (area.from - start.s - front_m).max(0.05);
@@ -160,6 +175,10 @@ pub(crate) fn takes_way(give_ways: &[GiveWay], states: &[State], front_m: f64, r
         } else {
             (0.8, 1.5)
         };
-        area.arrivals.iter().any(|(first, last)| enter < last + after && *first < leave + before)
+        let asked = if stood_s > 25.0 { 1.5 } else { 0.8 };
+        area.arrivals.iter().copied().find(|at| {
+            let gives_way = stood_s > 10.0 && enter + 1.0 < at.first && at.braking < asked;
+            !gives_way && enter < at.last + after && at.first < leave + before
+        })
     })
 }

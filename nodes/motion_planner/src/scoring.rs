@@ -6,7 +6,7 @@ use vehicle::Vehicle;
 use crate::forward_simulation::{DT, State};
 use crate::parameters::Parameters;
 use crate::proposal_path::ProposalPath;
-use crate::reference_path::Axis;
+use crate::reference_path::{Axis, STEP};
 use crate::road_user::{Class, RoadUser, SAMPLE_S};
 
 /// Cost from which a proposal counts as refused.
@@ -116,29 +116,36 @@ fn aside_of(path: &ProposalPath, user: &RoadUser, vehicle: &Vehicle) -> f64 {
 }
 
 /// Cost of leaving the own lane: of the road beyond what may be used (refused) and of the neighbour's lane (soft).
+///
+/// All four corners count: in a bend the front swings out beside the path of `base_link`.
 pub(crate) fn bounds_cost(axis: &Axis, path: &ProposalPath, states: &[State], vehicle: &Vehicle) -> f64 {
-    let half = vehicle.width_m / 2.0;
-    let from = states[0].s as usize + 2;
-    let to = ((states[states.len() - 1].s + vehicle.front_m()) as usize + 1).min(path.offsets.len() - 1);
-    let start = axis.between(states[0].s).0;
-    let start_over = over(axis, start, path.offsets[start], half);
+    let start = over(axis, path.pose_at(states[0].s), states[0].s, vehicle);
+    let from = states[0].s as usize + 1;
+    let to = (states[states.len() - 1].s as usize + 1).min(path.poses.len() - 1);
     let mut refused = false;
     let mut soft: f64 = 0.0;
-    for i in from..to.max(from) {
-        let d = path.offsets.get(i).copied().unwrap_or(0.0);
-        let (outside, beside) = over(axis, i.min(axis.left.len() - 1), d, half);
-        refused |= outside > start_over.0;
+    for i in from..=to.max(from).min(path.poses.len() - 1) {
+        let (outside, beside) = over(axis, path.poses[i], i as f64 * STEP, vehicle);
+        refused |= outside > start.0 + 0.02;
         soft = soft.max(beside);
     }
     soft + if refused { REFUSED } else { 0.0 }
 }
 
-/// How far the car is off the usable road, and how far outside its lane, m.
-fn over(axis: &Axis, i: usize, d: f64, half: f64) -> (f64, f64) {
-    let left = d + half;
-    let right = half - d;
-    let outside = (left + EDGE_M - axis.left_passable[i]).max(right + EDGE_M - axis.right[i]).max(0.0);
-    let beside = (left + EDGE_M - axis.left[i]).max(right + EDGE_M - axis.right[i]).max(0.0);
+/// How far the car's corners are off the usable road, and how far outside its lane, m; `base_link` at `pose`, `s` on the
+/// axis.
+fn over(axis: &Axis, pose: Pose2<Map>, s: f64, vehicle: &Vehicle) -> (f64, f64) {
+    let half = vehicle.width_m / 2.0;
+    let (mut outside, mut beside) = (0.0f64, 0.0f64);
+    for along in [vehicle.front_m(), -vehicle.rear_overhang_m] {
+        for side in [half, -half] {
+            let corner = pose.position + pose.forward() * along + pose.forward().perpendicular() * side;
+            let (i, d) = axis.offset_near(corner, s + along);
+            let (left, passable, right) = (axis.left[i], axis.left_passable[i], axis.right[i]);
+            outside = outside.max(d + EDGE_M - passable).max(EDGE_M - d - right);
+            beside = beside.max(d + EDGE_M - left).max(EDGE_M - d - right);
+        }
+    }
     (outside, beside)
 }
 

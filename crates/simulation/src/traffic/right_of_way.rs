@@ -14,6 +14,8 @@ use crate::signals::SignalColor;
 
 /// Room between a waiting driver and the way of who goes first, m.
 const WAITING_GAP_M: f64 = 1.2;
+/// A car that has stood for this long gives no sign of going on, s: it is a body to pass, not a rival to wait for.
+const EGO_RESTS_S: f64 = 6.0;
 /// Two entries with headings further apart than this face each other, rad.
 const FACING_RAD: f64 = 2.3;
 
@@ -203,7 +205,8 @@ impl Traffic {
                 let there = front > conflict.other_from_s - 0.3 && rear < conflict.other_to_s;
                 there && (conflict.other_to_s - rear) / speed.max(0.1) + 0.2 > enter
             };
-            let ego = self.ego.reach.get(other).is_some_and(|d| taken(*d, self.ego.length, self.ego.speed));
+            let ego = !self.ego_stands_clear(driver, lane, conflict)
+                && self.ego.reach.get(other).is_some_and(|d| taken(*d, self.ego.length, self.ego.speed));
             let other_driver = || {
                 view.approach[*other].iter().any(|&(rival, distance)| {
                     let them = &self.drivers[rival];
@@ -284,6 +287,22 @@ impl Traffic {
         left(lane) == left(other)
     }
 
+    /// Whether the ego car stands, seems to go on standing, and leaves room to pass on the lane where the ways meet.
+    fn ego_stands_clear(&self, driver: &Driver, lane: usize, conflict: &Conflict) -> bool {
+        if self.ego.speed > 0.3 || self.ego.waiting_s < EGO_RESTS_S {
+            return false;
+        }
+        // Long bodies cut the corner: in the tight turns of a crossing by about this much.
+        let cuts = 0.012 * driver.actor.length.powi(2);
+        let room = driver.actor.width / 2.0 + 0.4 + cuts;
+        let center = &self.network.lanes[lane].lane.center;
+        let steps = (conflict.to_s - conflict.from_s).max(1.0).ceil();
+        (0..=steps as usize).all(|i| {
+            let s = conflict.from_s + (conflict.to_s - conflict.from_s) * i as f64 / steps;
+            self.ego.footprint.distance_to_point(center.pose_at(s).position) > room
+        })
+    }
+
     /// Whether the ego car leaves the way free: it is given more room than anyone, for nobody knows its plans.
     fn ego_lets(
         &self,
@@ -297,7 +316,7 @@ impl Traffic {
         let Some(&distance) = self.ego.reach.get(&other) else { return true };
         let (ego_enter, ego_leave) =
             (distance + conflict.other_from_s, distance + conflict.other_to_s + self.ego.length);
-        if ego_leave < 0.0 {
+        if ego_leave < 0.0 || self.ego_stands_clear(driver, lane, conflict) {
             return true;
         }
         let speed = self.ego.speed;

@@ -95,7 +95,7 @@ pub fn line(drive: &Loop) -> String {
     if let Some(objects) = drive.objects() {
         for object in &objects.objects {
             let id = u128::from_be_bytes(object.object_id.uuid);
-            if drive.verdicts().contains(&format!(" of {id:x} ")) {
+            if drive.verdicts().contains(&format!(" of {:04x} ", id & 0xffff)) {
                 text += &futures(object, pose);
             }
         }
