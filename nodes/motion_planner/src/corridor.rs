@@ -228,3 +228,33 @@ fn nearest_in_way(
         })
         .reduce(f64::min)
 }
+
+#[cfg(test)]
+mod tests {
+    use geometry::Pose2;
+
+    use super::*;
+    use crate::proposal_path::Shape;
+    use crate::reference_path::tests::bend;
+
+    #[test]
+    fn a_lorry_beside_a_bend_is_in_the_way_only_where_it_reaches_into_the_strip() {
+        let axis = bend(25.0);
+        let path = ProposalPath::lay(
+            &axis,
+            Shape { from_s: 0.0, from: [0.0; 3], offset: 0.0, blend: 4.0, return_from: f64::INFINITY },
+        );
+        // On the outside, along the bend's tangent: its ends are farther from the bend than its middle.
+        let at = axis.poses[20];
+        let beside = |d: f64| {
+            let pose = Pose2 { position: at.position + at.forward().perpendicular() * -d, yaw: at.yaw };
+            nearest_in_way(&axis, &path, &OrientedBox::new(pose, 9.5, 2.4), 20.0, 1.2)
+        };
+        assert_eq!(beside(2.6), None);
+        // Turned away by 0.3 rad a box along the lane would be 5.1 m wide; the lorry itself stays clear.
+        let turned = Pose2 { position: at.position + at.forward().perpendicular() * -3.9, yaw: at.yaw - 0.3 };
+        assert_eq!(nearest_in_way(&axis, &path, &OrientedBox::new(turned, 9.5, 2.4), 20.0, 1.2), None);
+        let reaches = beside(2.0).unwrap();
+        assert!((16.0..20.0).contains(&reaches), "{reaches}");
+    }
+}

@@ -331,3 +331,39 @@ pub(crate) fn curvature_of(poses: &[Pose2<Map>]) -> Vec<f64> {
         })
         .collect()
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A bend to the left of `radius` metres in a lane 3.5 m wide; it begins heading east at the origin.
+    pub(crate) fn bend(radius: f64) -> Axis {
+        let turns = std::f64::consts::FRAC_PI_2 * radius;
+        let points: Vec<_> = (0..turns as usize)
+            .map(|i| {
+                let turned = i as f64 * STEP / radius;
+                Point2::new(radius * turned.sin(), radius * (1.0 - turned.cos()))
+            })
+            .collect();
+        let n = points.len();
+        let half = || vec![1.75; n];
+        Axis {
+            poses: with_headings(&points),
+            limit_mps: vec![10.0; n],
+            left: half(),
+            right: half(),
+            left_passable: half(),
+            spans: Vec::new(),
+            end: AxisEnd::Horizon,
+            end_s: turns,
+        }
+    }
+
+    #[test]
+    fn offset_near_finds_the_sample_beside_a_point_from_a_wrong_guess() {
+        let axis = bend(20.0);
+        let pose = axis.poses[15];
+        let (i, d) = axis.offset_near(pose.position + pose.forward().perpendicular() * -2.0, 9.0);
+        assert!(i == 15 && (d + 2.0).abs() < 0.02, "{i} {d}");
+    }
+}

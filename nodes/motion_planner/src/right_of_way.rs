@@ -182,3 +182,68 @@ pub(crate) fn takes_way(
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use geometry::{Point2, Pose2, Vector2};
+
+    use super::*;
+
+    /// A drive from standstill at 1.5 m/s².
+    fn start_off() -> Vec<State> {
+        (0..=STEPS)
+            .map(|i| {
+                let t = i as f64 * DT;
+                State { s: 0.75 * t * t, speed: 1.5 * t, acceleration: 1.5 }
+            })
+            .collect()
+    }
+
+    /// Who comes on lane 1 at `speed` (m/s), `enter` metres before the car's way.
+    fn comes(speed: f64, standing_s: f64, enter: f64) -> Option<Arrival> {
+        let user = RoadUser {
+            id: 7,
+            class: Class::Vehicle,
+            pose: Pose2 { position: Point2::new(0.0, 0.0), yaw: 0.0 },
+            length: 4.0,
+            width: 1.8,
+            velocity: Vector2::new(speed, 0.0),
+            standing_s,
+            futures: Vec::new(),
+        };
+        let (from, to) = (50.0, 56.0);
+        let conflict = Conflict {
+            other: LaneId(1),
+            from_s: 5.0,
+            to_s: 12.0,
+            other_from_s: from,
+            other_to_s: to,
+            priority: Priority::Other,
+        };
+        arrival(&user, &[(LaneId(1), from - enter - 2.0)], &[(LaneId(1), 0.0)], &conflict)
+    }
+
+    fn takes(arrival: Option<Arrival>, stood_s: f64) -> bool {
+        let area = GiveWay { from: 5.0, to: 12.0, arrivals: arrival.into_iter().collect() };
+        takes_way(&[area], &start_off(), 3.8, 1.0, stood_s).is_some()
+    }
+
+    #[test]
+    fn who_comes_fast_and_near_is_let_go_first_however_long_one_has_waited() {
+        assert!(takes(comes(12.0, 0.0, 30.0), 0.0) && takes(comes(12.0, 0.0, 30.0), 60.0));
+    }
+
+    #[test]
+    fn who_waited_long_goes_before_one_that_need_hardly_slow_down() {
+        // 4 m/s from 14 m off: 1 m/s² after 1.5 s.
+        assert!(takes(comes(4.0, 0.0, 14.0), 0.0));
+        assert!(!takes(comes(4.0, 0.0, 18.0), 12.0) && !takes(comes(4.0, 0.0, 14.0), 30.0));
+    }
+
+    #[test]
+    fn who_is_where_the_ways_meet_is_waited_for_until_it_has_long_stood_there() {
+        assert!(takes(comes(0.0, 1.0, -1.0), 20.0), "it may go on at any moment");
+        assert!(comes(0.0, 9.0, -1.0).is_none(), "it waits for the car");
+        assert!(comes(0.0, 3.0, 4.0).is_none(), "it stands before its line");
+    }
+}

@@ -158,3 +158,26 @@ pub(crate) fn comfort_cost(states: &[State], path: &ProposalPath, limit_mps: f64
         states.iter().map(|s| s.speed * s.speed * Axis::at(&path.curvature, s.s).abs()).fold(0.0f64, f64::max);
     10.0 * (1.0 - distance / wish).max(0.0) + hard.max(0.0) + (lateral - 2.2).max(0.0) * 3.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proposal_path::Shape;
+    use crate::reference_path::tests::bend;
+
+    fn cost(radius: f64, offset: f64) -> f64 {
+        let axis = bend(radius);
+        let shape = Shape { from_s: 0.0, from: [offset, 0.0, 0.0], offset, blend: 4.0, return_from: f64::INFINITY };
+        let path = ProposalPath::lay(&axis, shape);
+        let states: Vec<State> =
+            (0..40).map(|i| State { s: 4.0 + f64::from(i) * 0.2, speed: 2.0, acceleration: 0.0 }).collect();
+        bounds_cost(&axis, &path, &states, &Vehicle::default())
+    }
+
+    #[test]
+    fn the_front_that_swings_out_in_a_bend_counts() {
+        assert!(cost(13.0, 0.0) < REFUSED && cost(200.0, -0.5) < REFUSED);
+        // The rear axle would still be in the lane; the front corner is not.
+        assert!(cost(13.0, -0.5) > 0.0);
+    }
+}
