@@ -214,19 +214,24 @@ fn nearest_in_way(
     near: f64,
     half_width: f64,
 ) -> Option<f64> {
+    outline_on(axis, body, near)
+        .filter(|(s, d)| (d - Axis::at(&path.offsets, *s)).abs() < half_width)
+        .map(|(s, _)| s)
+        .reduce(f64::min)
+}
+
+/// Points of a body's outline, at most 1 m apart, with arc length and offset beside the axis; `near` as above.
+pub(crate) fn outline_on(axis: &Axis, body: &OrientedBox<Map>, near: f64) -> impl Iterator<Item = (f64, f64)> {
     let [a, b, c, d] = body.corners();
     let sides = [(a, b), (b, c), (c, d), (d, a)];
     let points = sides.into_iter().flat_map(|(from, to)| {
         let steps = from.distance(to).ceil().max(1.0);
         (0..steps as usize).map(move |i| from.lerp(to, i as f64 / steps))
     });
-    points
-        .filter_map(|point| {
-            let (i, offset) = axis.offset_near(point, near);
-            let along = (point - axis.poses[i].position).dot(axis.poses[i].forward());
-            ((offset - path.offsets[i]).abs() < half_width).then_some(i as f64 * STEP + along)
-        })
-        .reduce(f64::min)
+    points.map(move |point| {
+        let (i, d) = axis.offset_near(point, near);
+        (i as f64 * STEP + (point - axis.poses[i].position).dot(axis.poses[i].forward()), d)
+    })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use geometry::angle_difference;
 
-use crate::corridor::Corridor;
+use crate::corridor::{Corridor, outline_on};
 use crate::forward_simulation::{DT, Policy, State, allowed_speed, simulate};
 use crate::planner::{Planner, Situation};
 use crate::proposal_path::{ProposalPath, Shape};
@@ -35,6 +35,28 @@ struct Aim {
     passes: bool,
 }
 
+/// From where to where a body lies along an axis and beside it, m.
+#[derive(Debug, Clone, Copy)]
+struct Extent {
+    from: f64,
+    to: f64,
+    left: f64,
+    right: f64,
+}
+
+impl Extent {
+    fn of(axis: &Axis, user: &RoadUser, near: f64) -> Self {
+        let (least, most) = (f64::INFINITY, f64::NEG_INFINITY);
+        let none = Self { from: least, to: most, left: most, right: least };
+        outline_on(axis, &user.footprint(user.pose), near).fold(none, |e, (s, d)| Self {
+            from: e.from.min(s),
+            to: e.to.max(s),
+            left: e.left.max(d),
+            right: e.right.min(d),
+        })
+    }
+}
+
 impl Planner {
     /// Offsets worth trying on a corridor.
     fn aims(&self, corridor: &Corridor, situation: &Situation) -> Vec<Aim> {
@@ -60,9 +82,9 @@ impl Planner {
                     && r.now.s < front + 45.0
                     && r.now.d.abs() < r.now.half_d + half + 0.5
             })
-            .map(|(r, _)| r.now)
+            .map(|(r, user)| Extent::of(&corridor.axis, user, r.now.s))
             .collect();
-        blockers.sort_by(|a, b| a.s.total_cmp(&b.s));
+        blockers.sort_by(|a, b| a.from.total_cmp(&b.from));
         // Boxes flicker: an offset once chosen is kept while it does.
         let kept = corridor.lateral.going_on.map(|(kept, _)| kept);
         let settle = |offset: f64| {
@@ -70,13 +92,13 @@ impl Planner {
             kept.filter(wider).unwrap_or(offset)
         };
         if let Some(first) = blockers.first().copied() {
-            let group: Vec<_> = blockers.iter().take_while(|b| b.s < first.s + 18.0).collect();
-            let last = group.iter().fold(0.0f64, |m, b| m.max(b.s + b.half_s));
-            let left = group.iter().fold(f64::NEG_INFINITY, |m, b| m.max(b.d + b.half_d));
-            let right = group.iter().fold(f64::INFINITY, |m, b| m.min(b.d - b.half_d));
-            let reach = Some(first.s - first.half_s - front - 0.5);
+            let group: Vec<_> = blockers.iter().take_while(|b| b.from < first.from + 16.0).collect();
+            let last = group.iter().fold(0.0f64, |m, b| m.max(b.to));
+            let left = group.iter().fold(f64::NEG_INFINITY, |m, b| m.max(b.left));
+            let right = group.iter().fold(f64::INFINITY, |m, b| m.min(b.right));
+            let reach = Some(first.from - front - 0.5);
             let back = last + self.vehicle.rear_overhang_m + 1.5;
-            for clear in [0.45, 0.8] {
+            for clear in [0.35, 0.45, 0.8] {
                 for offset in [left + half + clear, right - half - clear] {
                     aims.push(Aim { offset: settle(offset), return_from: back, reach, passes: true });
                 }

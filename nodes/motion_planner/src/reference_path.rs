@@ -76,6 +76,8 @@ pub(crate) struct Axis {
     pub right: Vec<f64>,
     /// How far left of the centre line the road reaches that may be used to pass, m.
     pub left_passable: Vec<f64>,
+    /// The same to the right: beyond the lane only where a crossing is paved.
+    pub right_passable: Vec<f64>,
     pub spans: Vec<Span>,
     pub end: AxisEnd,
     /// Arc length at which the axis ends, m.
@@ -209,6 +211,7 @@ impl Axis {
             left: Vec::with_capacity(count),
             right: Vec::with_capacity(count),
             left_passable: Vec::with_capacity(count),
+            right_passable: Vec::with_capacity(count),
             poses,
             spans,
             end,
@@ -225,6 +228,12 @@ impl Axis {
                 passable = passable_left(map, lane, lane_s, over_solid);
             }
             axis.left_passable.push(axis.left[i] + passable);
+            let paved = if i % 2 == 0 {
+                paved_right(map, lane, lane_s)
+            } else {
+                axis.right_passable[i - 1] - axis.right[i - 1]
+            };
+            axis.right_passable.push(axis.right[i] + paved);
         }
         Some(axis)
     }
@@ -309,6 +318,23 @@ fn passable_left(map: &LaneGraph, lane: &Lane, s: f64, over_solid: bool) -> f64 
         .unwrap_or(0.0)
 }
 
+/// How far a crossing is paved to the right of a lane on it, m: other lanes cross there.
+fn paved_right(map: &LaneGraph, lane: &Lane, s: f64) -> f64 {
+    if lane.junction.is_none() {
+        return 0.0;
+    }
+    let edge = lane.right_at(s);
+    let right = lane.pose_at(s).forward().perpendicular() * -1.0;
+    let paved = |beyond: f64| {
+        map.lanes_near(edge + right * beyond, 2.5).iter().any(|near| {
+            map.lane(near.lane).is_some_and(|other| {
+                other.id != lane.id && other.kind == LaneKind::Driving && near.distance < other.width_at(near.s) / 2.0
+            })
+        })
+    };
+    [0.4, 0.8, 1.2].into_iter().take_while(|beyond| paved(*beyond)).last().unwrap_or(0.0)
+}
+
 /// Headings by central differences.
 pub(crate) fn with_headings(points: &[Point2<Map>]) -> Vec<Pose2<Map>> {
     let n = points.len();
@@ -353,6 +379,7 @@ pub(crate) mod tests {
             left: half(),
             right: half(),
             left_passable: half(),
+            right_passable: half(),
             spans: Vec::new(),
             end: AxisEnd::Horizon,
             end_s: turns,

@@ -141,8 +141,8 @@ fn over(axis: &Axis, pose: Pose2<Map>, s: f64, vehicle: &Vehicle) -> (f64, f64) 
         for side in [half, -half] {
             let corner = pose.position + pose.forward() * along + pose.forward().perpendicular() * side;
             let (i, d) = axis.offset_near(corner, s + along);
-            let (left, passable, right) = (axis.left[i], axis.left_passable[i], axis.right[i]);
-            outside = outside.max(d + EDGE_M - passable).max(EDGE_M - d - right);
+            let (left, right) = (axis.left[i], axis.right[i]);
+            outside = outside.max(d + EDGE_M - axis.left_passable[i]).max(EDGE_M - d - axis.right_passable[i]);
             beside = beside.max(d + EDGE_M - left).max(EDGE_M - d - right);
         }
     }
