@@ -19,7 +19,7 @@ pub enum MapError {
         /// The cause, with line and column.
         source: roxmltree::Error,
     },
-    /// An element is not what OpenDRIVE says it must be.
+    /// An element is not what its format says it must be.
     #[error("map {map}, line {line}, <{element}>: {reason}")]
     Element {
         /// The map's name.

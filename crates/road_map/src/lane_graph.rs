@@ -1,4 +1,4 @@
-//! The format-neutral lane graph: what OpenDRIVE (and later Lanelet2) files become.
+//! The format-neutral lane graph: what OpenDRIVE and Lanelet2 files become.
 
 use std::collections::BTreeMap;
 
@@ -223,6 +223,7 @@ pub struct LaneGraph {
     pub origin: GeoOrigin,
     /// The file's name for itself.
     pub name: String,
+    pub(crate) projection: crate::LocalProjection,
     pub(crate) index: crate::index::LaneIndex,
 }
 

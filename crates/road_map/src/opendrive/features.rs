@@ -300,7 +300,7 @@ fn crosswalk(
 }
 
 /// Finds the lanes that each crosswalk crosses, puts stop lines before it and finds the light that governs it.
-pub(super) fn link_crosswalks(graph: &mut LaneGraph) {
+pub(crate) fn link_crosswalks(graph: &mut LaneGraph) {
     for index in 0..graph.crosswalks.len() {
         let outline = graph.crosswalks[index].outline.clone();
         let (mut crossed, mut signal) = (Vec::new(), None);

@@ -5,13 +5,15 @@ mod junction;
 mod lanes;
 mod plan_view;
 mod road;
-mod xml;
+pub(crate) mod xml;
 
 use std::path::Path;
 
 use crate::{GeoOrigin, LaneGraph, MapError};
 use road::Road;
 use xml::Xml;
+
+pub(crate) use features::link_crosswalks;
 
 impl LaneGraph {
     /// Reads an OpenDRIVE file.
@@ -44,6 +46,7 @@ impl LaneGraph {
         if !lanes.values().any(|lane| lane.kind == crate::LaneKind::Driving) {
             return Err(MapError::Whole { map: name.into(), reason: "no driving lane is in it".into() });
         }
+        let origin = origin(&root)?;
         let mut graph = Self {
             index: crate::index::LaneIndex::new(&lanes),
             lanes,
@@ -51,7 +54,8 @@ impl LaneGraph {
             signals: features.signals,
             controllers: features.controllers,
             objects: features.objects,
-            origin: origin(&root)?,
+            origin,
+            projection: crate::LocalProjection::new(origin),
             name: name.into(),
         };
         crate::conflicts::find(&mut graph, &features.priorities);

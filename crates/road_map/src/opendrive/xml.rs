@@ -4,7 +4,7 @@ use crate::MapError;
 
 /// Reads attributes and names what is wrong with its place in the file.
 #[derive(Clone, Copy)]
-pub(super) struct Xml<'a, 'input> {
+pub(crate) struct Xml<'a, 'input> {
     pub map: &'a str,
     pub node: Node<'a, 'input>,
 }
@@ -78,7 +78,7 @@ impl<'a, 'input> Xml<'a, 'input> {
 
 /// a + b ds + c ds² + d ds³ from a start on.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Cubic {
+pub(crate) struct Cubic {
     pub start: f64,
     pub coefficients: [f64; 4],
 }
