@@ -3,6 +3,8 @@
 mod bag_command;
 mod compare_command;
 mod map;
+mod map_check;
+mod map_plot;
 mod replay_command;
 
 use std::collections::BTreeMap;
@@ -162,7 +164,7 @@ fn main() -> ExitCode {
         Command::Compare(arguments) => arguments.run(),
         Command::Run(arguments) => run_node(&arguments),
         Command::Launch(arguments) => run_launch(arguments),
-        Command::Map(command) => command.run().map(|()| true),
+        Command::Map(command) => command.run(),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -62,7 +62,7 @@ for lanelet in drivable:
         "subtype": lanelet.attributes["subtype"],
         "has_speed_tag": "speed_limit" in lanelet.attributes,
     }))
-step = max(1, len(drivable) // 12)
+step = max(1, len(drivable) // 40)
 for start in drivable[::step]:
     for goal in drivable[::step]:
         if start.id == goal.id:

@@ -6,6 +6,7 @@ mod junctions;
 mod osm;
 mod projector;
 mod rules;
+mod write;
 
 use std::collections::BTreeMap;
 use std::path::Path;
