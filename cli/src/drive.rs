@@ -165,6 +165,12 @@ pub fn new_run_folder() -> anyhow::Result<PathBuf> {
 pub fn load(share: &Path, options: &Options) -> anyhow::Result<Stack> {
     let launch = options.launch.clone().unwrap_or_else(|| share.join("launch/drive.launch.xml"));
     let map = options.map.clone().unwrap_or_else(|| share.join("maps/town.xodr"));
+    if map.extension().is_some_and(|extension| extension == "osm") {
+        bail!(
+            "map {}: the simulator's GNSS knows the projection of OpenDRIVE maps only; give an .xodr file",
+            map.display()
+        );
+    }
     let mut stack = Stack::load(share, &launch, &options.arguments, &map)?;
     if !stack.nodes.iter().any(|node| node.executable == "simulator") {
         bail!("launch file {}: expected a simulator among its nodes, got none", launch.display());

@@ -24,7 +24,7 @@ pub struct Options {
     pub parts: Vec<String>,
     /// The new recording of what the nodes publish: `.mcap`, `.db3` or a folder; `None` for the digest alone.
     pub out: Option<PathBuf>,
-    /// OpenDRIVE file; `None` for the town that is shipped.
+    /// OpenDRIVE or Lanelet2 file; `None` for the town that is shipped.
     pub map: Option<PathBuf>,
     /// Launch file; `None` for `launch/replay.launch.xml`.
     pub launch: Option<PathBuf>,

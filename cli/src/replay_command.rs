@@ -16,7 +16,7 @@ pub struct ReplayArguments {
     /// What the nodes publish is written here: a new folder, or a file if the name ends in .mcap or .db3
     #[arg(long)]
     out: Option<PathBuf>,
-    /// OpenDRIVE file that was driven on [default: the town that is shipped]
+    /// Map that was driven on, OpenDRIVE (.xodr) or Lanelet2 (.osm) [default: the town that is shipped]
     #[arg(long)]
     map: Option<PathBuf>,
     /// Launch file of the nodes, instead of --nodes [default: launch/replay.launch.xml]

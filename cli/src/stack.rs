@@ -65,7 +65,7 @@ impl Stack {
     pub fn load(share: &Path, launch: &Path, arguments: &BTreeMap<String, String>, map: &Path) -> anyhow::Result<Self> {
         let nodes = launch::read(launch, share, arguments)?;
         let vehicle = vehicle(share)?;
-        let map = Arc::new(LaneGraph::from_opendrive_file(map)?);
+        let map = Arc::new(LaneGraph::from_file(map, None)?);
         Ok(Self { share: share.into(), map, vehicle, nodes, onnxruntime: inference::find_library(share) })
     }
 

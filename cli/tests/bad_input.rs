@@ -117,3 +117,29 @@ fn a_bad_scenario_launch_argument_or_seed_range_is_named() {
     assert_refused(&ferrodrive(&["drive", "speed:=9"], &share()), &["no argument `speed`"]);
     assert_refused(&ferrodrive(&["evaluate", "--seeds", "9..3"], &share()), &["FIRST..LAST"]);
 }
+
+#[test]
+fn a_lanelet2_map_is_looked_at_converted_and_not_driven_on_in_the_simulator() {
+    let cwd = folder("lanelet2");
+    let file = cwd.join("town.osm");
+    // One that an earlier run left.
+    for name in ["town.osm", "map_projector_info.yaml"] {
+        let _ = std::fs::remove_file(cwd.join(name));
+    }
+    let town = share().join("maps/town.xodr").canonicalize().unwrap();
+    let converted = ferrodrive(&["map", "convert", town.to_str().unwrap(), file.to_str().unwrap()], &share());
+    assert_eq!(converted.status.code(), Some(0), "{}", String::from_utf8_lossy(&converted.stderr));
+    let again = ferrodrive(&["map", "convert", town.to_str().unwrap(), file.to_str().unwrap()], &share());
+    assert_refused(&again, &["there already"]);
+    let info = ferrodrive(&["map", "info", file.to_str().unwrap()], &share());
+    let said = String::from_utf8_lossy(&info.stdout);
+    assert!(said.contains("driving lanes        216, 15.35 km"), "{said}");
+    let picture = cwd.join("town.svg");
+    ferrodrive(&["map", "plot", file.to_str().unwrap(), "--out", picture.to_str().unwrap()], &share());
+    assert!(std::fs::read_to_string(picture).unwrap().starts_with("<svg"));
+    let checked = ferrodrive(&["map", "check", town.to_str().unwrap()], &share());
+    assert_eq!(String::from_utf8_lossy(&checked.stdout), "nothing found\n");
+    assert_refused(&ferrodrive(&["drive", "--map", file.to_str().unwrap()], &share()), &["town.osm", ".xodr"]);
+    std::fs::remove_file(cwd.join("map_projector_info.yaml")).unwrap();
+    assert_eq!(ferrodrive(&["map", "info", file.to_str().unwrap()], &share()).status.code(), Some(2));
+}

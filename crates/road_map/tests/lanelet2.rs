@@ -12,13 +12,14 @@ const KARLSRUHE: GeoOrigin = GeoOrigin { latitude_deg: 49.0, longitude_deg: 8.4,
 
 /// A map of the shared data, where it is there.
 fn shared(name: &str) -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let found =
-        root.ancestors().map(|folder| folder.join("shared/data/lanelet2").join(name)).find(|file| file.is_file());
-    if found.is_none() {
-        println!("skipped: shared/data/lanelet2/{name} is not there");
+    let folder = std::env::var_os("FERRODRIVE_TEST_DATA")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")), PathBuf::from);
+    let file = folder.join("lanelet2").join(name);
+    if !file.is_file() {
+        println!("skipped: no {name} at {}", file.display());
+        return None;
     }
-    found
+    Some(file)
 }
 
 /// What the Python package says; `None` where it is not there.
@@ -30,7 +31,12 @@ fn oracle(file: &Path, origin: GeoOrigin) -> Option<(Vec<serde_json::Value>, Vec
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lanelet2_oracle.py");
     let (latitude, longitude) = (origin.latitude_deg.to_string(), origin.longitude_deg.to_string());
     let output = Command::new(python).arg(script).arg(file).args([latitude, longitude]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stderr);
+    if said.contains("No module named 'lanelet2'") {
+        println!("skipped: this Python has no lanelet2");
+        return None;
+    }
+    assert!(output.status.success(), "{said}");
     let text = String::from_utf8(output.stdout).unwrap();
     let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     Some(lines.partition(|value| value.get("id").is_some()))
