@@ -23,6 +23,17 @@ const OUTPUT_S: f64 = 0.018;
 /// A longer pause of everything that moves the filter is bridged with much more doubt, s.
 const PAUSE_S: f64 = 0.2;
 
+/// An operator's place older than this is not believed without a fix that agrees, s.
+const FRESH_S: f64 = 2.0;
+
+/// Where an operator says that the car stands: x, y (m), yaw (rad) and how sure that is.
+#[derive(Debug, Clone, Copy)]
+struct Start {
+    place: [f64; 3],
+    position_variance: f64,
+    yaw_variance: f64,
+}
+
 /// The node: see the crate's documentation.
 pub struct Localizer {
     imu: Input<Imu>,
@@ -44,6 +55,8 @@ pub struct Localizer {
     /// What the filter's state is of.
     time: Option<Time>,
     first_fix: Option<Point2<Map>>,
+    /// Where an operator once said that the car stands, to be held against a fix.
+    old_start: Option<Start>,
     wheels: Option<(Time, f64)>,
     steering_rad: Option<(Time, f64)>,
     imu_at: Option<Time>,
@@ -82,6 +95,7 @@ impl Definition for Localizer {
             filter: None,
             time: None,
             first_fix: None,
+            old_start: None,
             wheels: None,
             steering_rad: None,
             imu_at: None,
@@ -112,7 +126,7 @@ impl Node for Localizer {
             }
             sound
         } else if let Some(initial) = event.message(self.initial) {
-            self.on_initial(initial)
+            self.on_initial(initial, event.now)
         } else if let Some(transforms) = event.message(self.tf_static) {
             self.refused += self.mountings.take(transforms);
             true
@@ -138,7 +152,7 @@ impl Localizer {
         self.fixes_rejected = 0;
     }
 
-    fn on_initial(&mut self, initial: &PoseWithCovarianceStamped) -> bool {
+    fn on_initial(&mut self, initial: &PoseWithCovarianceStamped, now: Time) -> bool {
         let (p, q) = (&initial.pose.pose.position, &initial.pose.pose.orientation);
         let norm = (q.x * q.x + q.y * q.y + q.z * q.z + q.w * q.w).sqrt();
         let yaw = (2.0 * (q.w * q.z + q.x * q.y)).atan2(1.0 - 2.0 * (q.y * q.y + q.z * q.z));
@@ -150,7 +164,17 @@ impl Localizer {
             if variance > 0.0 && variance.is_finite() { variance.max(least) } else { otherwise }
         };
         // No operator is surer than 5 cm and half a degree; nothing said is taken for 1 m and 6 degrees.
-        self.start([p.x, p.y, yaw], given(0, 0.0025, 1.0), given(35, 1e-4, 0.01));
+        let start = Start {
+            place: [p.x, p.y, yaw],
+            position_variance: given(0, 0.0025, 1.0),
+            yaw_variance: given(35, 1e-4, 0.01),
+        };
+        if now.since(Time::from(&initial.header.stamp)) > FRESH_S {
+            // Kept for late joiners: the car may have driven on since. The next fix tells.
+            self.old_start = self.filter.is_none().then_some(start);
+            return true;
+        }
+        self.start(start.place, start.position_variance, start.yaw_variance);
         true
     }
 
@@ -237,6 +261,18 @@ impl Localizer {
         }
         let variance = variance.max(1e-4);
         let arm = self.antenna(&fix.header.frame_id);
+        if self.filter.is_none()
+            && let Some(old) = self.old_start.take()
+        {
+            let [x, y, yaw] = old.place;
+            let expected: Point2<Map> = Pose2::new(x, y, yaw).transform(Point2::<BaseLink>::new(arm[0], arm[1]));
+            let limit = 2.0 + 3.0 * (variance + old.position_variance).sqrt();
+            if expected.distance(place) <= limit {
+                self.start(old.place, old.position_variance, old.yaw_variance);
+            } else {
+                self.refused += 1;
+            }
+        }
         let Some(filter) = &mut self.filter else {
             self.start_from_motion(place, arm, variance);
             return true;
