@@ -12,12 +12,15 @@ const END_M: f64 = 0.05;
 /// Other points nearer than this are one node, m.
 const SAME_M: f64 = 0.002;
 
+/// A node's place and id.
+type PlacedNode = (Point2<Map>, i64);
+
 /// Numbers the parts of a file as they come.
 struct Output<'a> {
     projection: LocalProjection,
     origin: GeoOrigin,
     next: i64,
-    grid: BTreeMap<(i64, i64), Vec<(Point2<Map>, i64)>>,
+    grid: BTreeMap<(i64, i64), Vec<PlacedNode>>,
     ways_by_nodes: BTreeMap<Vec<i64>, i64>,
     nodes: String,
     ways: BTreeMap<i64, (Vec<i64>, &'a str, &'a str)>,
