@@ -162,7 +162,7 @@ mod tests {
         let (projection, name) = LocalProjection::mgrs(place).unwrap();
         assert_eq!(name, "54SVE");
         let at = projection.to_map(place.latitude_deg, place.longitude_deg);
-        assert!(at.distance(Point2::new(3774.4814, 73_745.2383)) < 0.02, "{at:?}");
+        assert!(at.distance(Point2::new(3774.4814, 73745.2383)) < 0.02, "{at:?}");
         let utm = LocalProjection::utm(GeoOrigin { latitude_deg: 49.0, longitude_deg: 8.4, altitude_m: 0.0 }).unwrap();
         for point in [Point2::new(0.0, 0.0), Point2::new(1760.4, 290.8), Point2::new(-5000.0, 9000.0)] {
             let (latitude, longitude) = utm.to_geographic(point);

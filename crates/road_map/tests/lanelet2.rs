@@ -145,7 +145,7 @@ fn autowares_map_is_read_by_its_local_coordinates() {
     assert!(signalled.count() >= 5);
     // What the file says in latitude and longitude and in its own coordinates is one place.
     let at = graph.geo().to_map(35.903_273_027_357_48, 139.933_661_610_804_28);
-    assert!(at.distance(Point2::new(3774.4814, 73_745.2383)) < 0.05);
+    assert!(at.distance(Point2::new(3774.4814, 73745.2383)) < 0.05);
 }
 
 const STREET: &str = r#"<osm>
