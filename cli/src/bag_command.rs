@@ -10,6 +10,9 @@ use bag::{Compression, Reader, Selection, Storage, WriteOptions, Writer};
 use clap::{Args, Subcommand, ValueEnum};
 use node::Time;
 
+use crate::play_command::PlayArguments;
+use crate::record_command::RecordArguments;
+
 #[derive(Subcommand)]
 pub enum BagCommand {
     /// Says what is in a recording, and what is wrong with it.
@@ -21,6 +24,14 @@ pub enum BagCommand {
     ///
     /// Exit status 1 if not all of the recording could be read.
     Convert(ConvertArguments),
+    /// Records topics of the live ROS 2 graph until Ctrl-C.
+    ///
+    /// Messages are written as the bytes that come. Exit status 1 if some were lost.
+    Record(RecordArguments),
+    /// Plays a recording onto the live ROS 2 graph.
+    ///
+    /// Messages are sent as the bytes that were recorded. Exit status 1 if not all could be read or sent.
+    Play(PlayArguments),
 }
 
 #[derive(Args)]
@@ -86,17 +97,49 @@ fn limit(text: &str) -> Result<(String, u64), String> {
     parsed.filter(|(topic, _)| topic.starts_with('/')).ok_or_else(|| format!("expected /TOPIC:=COUNT, got `{text}`"))
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+/// Seconds from 0 on.
+pub fn seconds(text: &str) -> Result<Duration, String> {
     let value: f64 = text.parse().map_err(|_| format!("expected seconds, got `{text}`"))?;
     Duration::try_from_secs_f64(value).map_err(|_| format!("expected seconds from 0 on, got `{text}`"))
 }
 
+/// The storage that is asked for, else as the name says.
+pub fn storage(asked: Option<StorageName>, out: &Path) -> Storage {
+    let is_database = out.extension().is_some_and(|extension| extension == "db3");
+    match asked {
+        Some(StorageName::Mcap) => Storage::Mcap,
+        Some(StorageName::Sqlite3) => Storage::Sqlite3,
+        None if is_database => Storage::Sqlite3,
+        None => Storage::Mcap,
+    }
+}
+
+/// The compression that is asked for, else zstd where the storage has it.
+pub fn compression(asked: Option<CompressionName>, storage: Storage) -> Compression {
+    match asked {
+        Some(CompressionName::None) => Compression::None,
+        Some(CompressionName::Zstd) => Compression::Zstd,
+        Some(CompressionName::Lz4) => Compression::Lz4,
+        Some(CompressionName::FileZstd) => Compression::FileZstd,
+        Some(CompressionName::MessageZstd) => Compression::MessageZstd,
+        None if storage == Storage::Mcap => Compression::Zstd,
+        None => Compression::None,
+    }
+}
+
 impl BagCommand {
+    /// Whether it runs on the graph, where much is to be told while it does.
+    pub fn is_live(&self) -> bool {
+        matches!(self, Self::Record(_) | Self::Play(_))
+    }
+
     /// Whether all of the recording could be read.
     pub fn run(self) -> anyhow::Result<bool> {
         match self {
             Self::Info { bag } => info(&bag),
             Self::Convert(arguments) => convert(arguments),
+            Self::Record(arguments) => arguments.run(),
+            Self::Play(arguments) => arguments.run(),
         }
     }
 }
@@ -171,22 +214,8 @@ fn convert(arguments: ConvertArguments) -> anyhow::Result<bool> {
             anyhow::bail!("--limit {name}: no such topic is written");
         }
     }
-    let is_database = arguments.out.extension().is_some_and(|extension| extension == "db3");
-    let storage = match arguments.storage {
-        Some(StorageName::Mcap) => Storage::Mcap,
-        Some(StorageName::Sqlite3) => Storage::Sqlite3,
-        None if is_database => Storage::Sqlite3,
-        None => Storage::Mcap,
-    };
-    let compression = match arguments.compression {
-        Some(CompressionName::None) => Compression::None,
-        Some(CompressionName::Zstd) => Compression::Zstd,
-        Some(CompressionName::Lz4) => Compression::Lz4,
-        Some(CompressionName::FileZstd) => Compression::FileZstd,
-        Some(CompressionName::MessageZstd) => Compression::MessageZstd,
-        None if storage == Storage::Mcap => Compression::Zstd,
-        None => Compression::None,
-    };
+    let storage = storage(arguments.storage, &arguments.out);
+    let compression = compression(arguments.compression, storage);
     if same_file(&arguments.bag, &arguments.out) {
         anyhow::bail!("{} would replace the recording that is read: give another name", arguments.out.display());
     }

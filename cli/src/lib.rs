@@ -1,16 +1,22 @@
-//! The `ferrodrive` command as a library: launch files, the stack made from them, drives, their evaluation, replays.
+//! The `ferrodrive` command as a library: launch files, the stack made from them, drives, their evaluation, replays, and recordings of the live graph.
 
+mod bag_qos;
 pub mod drive;
 mod drive_processes;
 pub mod evaluate;
 pub mod installation;
+mod known_types;
 pub mod launch;
 pub mod launch_command;
 mod observer;
 pub mod parameter_comments;
+pub mod play;
 pub mod processes;
 mod progress;
+pub mod record;
+mod recording_file;
 pub mod replay;
 pub mod ros_arguments;
 pub mod run;
 pub mod stack;
+pub mod topic_filter;

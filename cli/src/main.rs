@@ -5,6 +5,8 @@ mod compare_command;
 mod map;
 mod map_check;
 mod map_plot;
+mod play_command;
+mod record_command;
 mod replay_command;
 
 use std::collections::BTreeMap;
@@ -37,7 +39,7 @@ enum Command {
     Drive(DriveArguments),
     /// Runs a suite of drives and sums them up.
     Evaluate(EvaluateArguments),
-    /// Looks at recordings and converts them.
+    /// Looks at recordings and converts them; records and plays on the live graph.
     #[command(subcommand)]
     Bag(bag_command::BagCommand),
     /// Runs nodes over a recording, in lockstep by its time: same recording, same messages out, bit for bit.
@@ -153,8 +155,11 @@ fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
-    if !matches!(command, Command::Run(_) | Command::Launch(_)) {
-        log_to_console("error");
+    match &command {
+        // They choose their own.
+        Command::Run(_) | Command::Launch(_) => {}
+        Command::Bag(bag) if bag.is_live() => log_to_console("info"),
+        _ => log_to_console("error"),
     }
     let result = match command {
         Command::Drive(arguments) => run_drive(arguments),

@@ -8,6 +8,7 @@ mod error;
 mod mcap_reader;
 mod mcap_writer;
 mod metadata;
+mod overrides;
 mod qos;
 mod reader;
 mod recorder;
@@ -23,6 +24,7 @@ mod writer;
 
 pub use digest::Digest;
 pub use error::BagError;
+pub use overrides::read_qos_overrides;
 pub use qos::{QosDuration, QosProfile};
 pub use reader::{Info, Messages, Reader};
 pub use recorder::Recorder;

@@ -41,9 +41,9 @@ impl QosDuration {
     pub const UNLIMITED: Self = Self { sec: 9_223_372_036, nsec: 854_775_807 };
 }
 
-const HISTORY: [&str; 4] = ["system_default", "keep_last", "keep_all", "unknown"];
-const RELIABILITY: [&str; 5] = ["system_default", "reliable", "best_effort", "unknown", "best_available"];
-const DURABILITY: [&str; 5] = ["system_default", "transient_local", "volatile", "unknown", "best_available"];
+pub(crate) const HISTORY: [&str; 4] = ["system_default", "keep_last", "keep_all", "unknown"];
+pub(crate) const RELIABILITY: [&str; 5] = ["system_default", "reliable", "best_effort", "unknown", "best_available"];
+pub(crate) const DURABILITY: [&str; 5] = ["system_default", "transient_local", "volatile", "unknown", "best_available"];
 const LIVELINESS: [&str; 6] =
     ["system_default", "automatic", "manual_by_node", "manual_by_topic", "unknown", "best_available"];
 
@@ -132,7 +132,7 @@ pub(crate) fn from_text(text: &str) -> Vec<QosProfile> {
     )
 }
 
-fn profile(value: &Value) -> Option<QosProfile> {
+pub(crate) fn profile(value: &Value) -> Option<QosProfile> {
     let policy = |key: &str, names: &[&str]| match value.get(key) {
         Some(Value::Number(number)) => {
             let index = number.as_u64().and_then(|n| usize::try_from(n).ok());

@@ -73,9 +73,36 @@ pub fn type_name(ros: &str) -> String {
     }
 }
 
+/// The topic behind a name on the wire; `None` where it is none of ROS 2's (a service, or another system's topic).
+pub fn ros_topic(wire: &str) -> Option<&str> {
+    wire.strip_prefix("rt").filter(|full| check_full("topic", full).is_ok())
+}
+
+/// The ROS type behind a type name on the wire; `None` where it is not made as ROS 2 makes them.
+pub fn ros_type(wire: &str) -> Option<String> {
+    let (package, name) = wire.rsplit_once("::dds_::")?;
+    let name = name.strip_suffix('_')?;
+    let parts: Vec<&str> = package.split("::").collect();
+    let is_ros = parts.len() == 2 && parts.iter().all(|part| is_token(part)) && is_token(name);
+    is_ros.then(|| format!("{}/{}/{name}", parts[0], parts[1]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_found_again_behind_those_on_the_wire() {
+        let ros = "sensor_msgs/msg/PointCloud2";
+        assert_eq!(ros_type(&type_name(ros)).as_deref(), Some(ros));
+        assert_eq!(ros_topic(&topic("/a/b")), Some("/a/b"));
+        for other in ["ros_discovery_info", "rq/a/bRequest", "rt", "rt/", "rtx"] {
+            assert_eq!(ros_topic(other), None, "{other}");
+        }
+        for other in ["Square", "a::msg::dds_::B", "a::dds_::B_", "a::b::c::dds_::D_", "::msg::dds_::B_"] {
+            assert_eq!(ros_type(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn names_are_mangled_as_ros_2_does() {
