@@ -225,18 +225,22 @@ impl Player<'_> {
         Ok(())
     }
 
+    /// Waits as long as is asked for. `/clock` stands at the start meanwhile: some subscribe only once it is heard.
     async fn before_start(&self, signal: &mut Signal<'_>) -> Then {
-        if self.options.wait_for_subscribers {
-            while self.outlets.values().any(|outlet| outlet.writer.matched() == 0) {
-                if pause(signal, Duration::from_millis(20)).await == Then::End {
-                    return Then::End;
-                }
-            }
-            if pause(signal, SETTLING).await == Then::End {
+        const STEP: Duration = Duration::from_millis(20);
+        let lacks_subscriber = || self.outlets.values().any(|outlet| outlet.writer.matched() == 0);
+        let settling = if self.options.wait_for_subscribers { SETTLING } else { Duration::ZERO };
+        let mut end = Instant::now() + settling + self.options.delay;
+        while Instant::now() < end {
+            self.tell_time(self.start);
+            if pause(signal, STEP).await == Then::End {
                 return Then::End;
             }
+            if self.options.wait_for_subscribers && lacks_subscriber() {
+                end = Instant::now() + settling + self.options.delay;
+            }
         }
-        pause(signal, self.options.delay).await
+        Then::GoOn
     }
 
     /// Sends what a late joiner would have got at the offset: a map, a route, static transforms.
@@ -295,13 +299,13 @@ impl Player<'_> {
                 tokio::select! {
                     biased;
                     () = &mut *signal => return Ok(Then::End),
-                    _ = ticks.tick() => self.tell_time(origin),
+                    _ = ticks.tick() => self.tell_time(self.now(origin)),
                     () = tokio::time::sleep_until(due) => break,
                 }
             }
             self.send(&message);
         }
-        self.tell_time(origin);
+        self.tell_time(self.now(origin));
         Ok(Then::GoOn)
     }
 
@@ -337,9 +341,13 @@ impl Player<'_> {
         }
     }
 
-    fn tell_time(&self, origin: Instant) {
+    /// The recording's time in a pass that began at `origin`.
+    fn now(&self, origin: Instant) -> Time {
+        (self.start + origin.elapsed().mul_f64(self.options.rate)).min(self.end)
+    }
+
+    fn tell_time(&self, now: Time) {
         let Some(writer) = &self.clock else { return };
-        let now = (self.start + origin.elapsed().mul_f64(self.options.rate)).min(self.end);
         let sent = msgs::to_cdr(&Clock { clock: now.to_message() }).map_err(|error| error.to_string());
         let sent =
             sent.and_then(|cdr| tokio::task::block_in_place(|| writer.write(&cdr)).map_err(|error| error.to_string()));

@@ -1,0 +1,293 @@
+//! Recorder and player on the live graph, against an independent DDS peer (PyPI `cyclonedds`) and an independent reader
+//! of recordings (PyPI `rosbags`); over loopback, without multicast. Without them the tests are skipped with a message.
+#![allow(missing_docs)]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
+
+use bag::{Reader, Selection};
+use msgs::autoware_vehicle_msgs::msg::VelocityReport;
+use msgs::geometry_msgs::msg::PoseStamped;
+use node::Time;
+use serde_json::Value;
+
+fn share() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
+
+fn folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("ferrodrive_live_bags_{}_{name}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::os::unix::fs::symlink(share().join("bags"), folder.join("bags")).unwrap();
+    folder
+}
+
+/// `None`, with a message, where there is no Python for it.
+fn python() -> Option<String> {
+    let python = std::env::var("FERRODRIVE_PYTHON").ok();
+    if python.is_none() {
+        println!("skipped: FERRODRIVE_PYTHON names no Python with `cyclonedds` and `rosbags`");
+    }
+    python
+}
+
+/// A child that does not outlive the test.
+struct Running(Option<Child>);
+
+impl Running {
+    fn ferrodrive(command: &str, cwd: &Path, domain: u32) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_ferrodrive"))
+            .args(command.split_whitespace())
+            .env("FERRODRIVE_SHARE", share())
+            .env("ROS_DOMAIN_ID", domain.to_string())
+            .env("ROS_LOCALHOST_ONLY", "1")
+            .env_remove("RUST_LOG")
+            .current_dir(cwd)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        Self(Some(child.unwrap()))
+    }
+
+    fn signal(&self, name: &str) {
+        let process = self.0.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args([name, &process]).status().unwrap().success());
+    }
+
+    fn end(mut self) -> Output {
+        self.0.take().unwrap().wait_with_output().unwrap()
+    }
+
+    /// Its last words, where it ended well.
+    fn ended_well(self) -> (String, String) {
+        let output = self.end();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let said = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(0), "{said:?}");
+        said
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            // It may have ended.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+struct Peer {
+    child: Running,
+    stdin: Option<ChildStdin>,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Peer {
+    fn start(python: &str, mode: &str, domain: u32) -> Self {
+        let config = "<CycloneDDS><Domain><General><Interfaces><NetworkInterface address=\"127.0.0.1\" multicast=\"false\"/>\
+                      </Interfaces><AllowMulticast>false</AllowMulticast></General><Discovery><ParticipantIndex>auto\
+                      </ParticipantIndex><Peers><Peer address=\"127.0.0.1\"/></Peers></Discovery></Domain></CycloneDDS>";
+        let mut child = Command::new(python)
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bag_peer.py"))
+            .args([mode, &domain.to_string()])
+            .env("PEER_CONFIG", config)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Self { stdin: child.stdin.take(), child: Running(Some(child)), lines }
+    }
+
+    /// What it says next.
+    fn says(&mut self) -> Value {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|_| panic!("the peer said `{line}`"))
+    }
+
+    fn end(mut self) {
+        drop(self.stdin.take());
+        assert!(self.child.end().status.success());
+    }
+}
+
+/// Messages of every topic in the order of recording, without the byte that tells padding.
+fn contents(path: &Path) -> BTreeMap<String, Vec<Vec<u8>>> {
+    let reader = Reader::open(path).unwrap();
+    assert!(reader.warnings().is_empty(), "{:?}", reader.warnings());
+    let mut topics: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
+    for message in reader.messages(&Selection::default()).unwrap() {
+        let mut message = message.unwrap();
+        message.cdr[3] = 0;
+        topics.entry(message.topic.name.clone()).or_default().push(message.cdr);
+    }
+    topics
+}
+
+const ROSBAGS: &str = r#"
+import collections, json, sys
+from rosbags.rosbag2 import Reader
+from rosbags.typesys import Stores, get_typestore
+store = get_typestore(Stores.ROS2_JAZZY)
+with Reader(sys.argv[1]) as reader:
+    kinds = {c.topic: [c.msgtype, c.ext.serialization_format, len(c.ext.offered_qos_profiles)] for c in reader.connections}
+    texts, raw, times = collections.defaultdict(list), {}, []
+    for connection, time, data in reader.messages():
+        times.append(time)
+        if connection.msgtype == "std_msgs/msg/String":
+            texts[connection.topic].append(store.deserialize_cdr(data, connection.msgtype).data)
+        else:
+            raw[connection.topic] = data.hex()
+    qos = {c.topic: [c.ext.offered_qos_profiles[0].reliability.name, c.ext.offered_qos_profiles[0].durability.name] for c in reader.connections}
+    print(json.dumps({"kinds": kinds, "texts": texts, "raw": raw, "qos": qos, "sorted": times == sorted(times), "first": times[0]}))
+"#;
+
+#[test]
+fn rosbags_reads_what_was_recorded_of_a_peer() {
+    let Some(python) = python() else { return };
+    for (domain, options, signal) in [
+        (121, "--all --compression none --max-bag-size 20000", "-INT"),
+        (
+            122,
+            "--regex . --exclude-topics /none --storage sqlite3 --compression-mode message --compression-format zstd",
+            "-TERM",
+        ),
+    ] {
+        let cwd = folder(&format!("record_{domain}"));
+        let mut peer = Peer::start(&python, "publish", domain);
+        peer.says();
+        let recorder = Running::ferrodrive(&format!("bag record -o out {options}"), &cwd, domain);
+        assert_eq!(peer.says()["plain_is_heard"], false);
+        recorder.signal(signal);
+        let (said, told) = recorder.ended_well();
+        peer.end();
+        assert!(said.contains("messages on 4 topics written to out"), "{said}");
+        assert!(told.contains("/plain: type `Plain` is no ROS 2 message type"), "{told}");
+        assert!(told.contains("/odd: the definition of odd_msgs/msg/Odd is not known here"), "{told}");
+
+        let output = Command::new(&python).args(["-c", ROSBAGS]).arg(cwd.join("out")).output().unwrap();
+        let found: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+        assert_eq!(found["kinds"]["/left/chatter"], serde_json::json!(["std_msgs/msg/String", "cdr", 1]));
+        assert_eq!(found["kinds"]["/odd"][0], "odd_msgs/msg/Odd");
+        assert_eq!(found["qos"]["/latched"], serde_json::json!(["RELIABLE", "TRANSIENT_LOCAL"]));
+        assert_eq!(found["qos"]["/lossy"], serde_json::json!(["BEST_EFFORT", "VOLATILE"]));
+        let chatter: Vec<String> = (0..500).map(|n| format!("{n} {}", "x".repeat(n))).collect();
+        assert_eq!(found["texts"]["/left/chatter"], serde_json::json!(chatter));
+        assert_eq!(found["texts"]["/latched"], serde_json::json!(["latched 2", "latched 3", "latched 4"]));
+        assert_eq!(found["raw"]["/odd"], "00010000f9ffffffffffffff");
+        let lossy: Vec<&str> = found["texts"]["/lossy"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        let mut sent = (0..500).map(|n| format!("lossy {n}"));
+        assert!(!lossy.is_empty() && lossy.iter().all(|text| sent.any(|sent| sent == *text)), "{lossy:?}");
+        assert!(found["first"].as_i64().unwrap() > 1_500_000_000_000_000_000, "the machine's clock");
+        let files = std::fs::read_dir(cwd.join("out")).unwrap().count();
+        assert_eq!(files > 3, options.contains("max-bag-size"), "{files} files");
+    }
+}
+
+#[test]
+fn a_peer_gets_what_is_played_in_order_with_the_clock() {
+    let Some(python) = python() else { return };
+    let cwd = folder("play");
+    let (velocity, goal) = ("/vehicle/status/velocity_status", "/planning/mission_planning/goal");
+    // The peer asks for transient local, which was not recorded of this topic.
+    std::fs::write(cwd.join("qos.yaml"), "/ego/velocity: {durability: transient_local, depth: 1000}\n").unwrap();
+    let mut peer = Peer::start(&python, "listen", 123);
+    peer.says();
+    let player = Running::ferrodrive(
+        &format!(
+            "bag play bags/town_drive --rate 4 --clock 50 --topics {velocity} {goal} --remap {velocity}:=/ego/velocity \
+             --qos-overrides qos.yaml --delay 1"
+        ),
+        &cwd,
+        123,
+    );
+    let heard = peer.says();
+    let (said, _) = player.ended_well();
+    peer.end();
+    assert!(said.contains("701 messages on 2 topics played"), "{said}");
+
+    let recorded = contents(&share().join("bags/town_drive"));
+    let velocities: Vec<Value> = recorded[velocity]
+        .iter()
+        .map(|cdr| msgs::from_cdr::<VelocityReport>(cdr).unwrap())
+        .map(|v| serde_json::json!([Time::from(&v.header.stamp).0, f64::from(v.longitudinal_velocity)]))
+        .collect();
+    assert_eq!(heard["velocities"], Value::from(velocities));
+    let goal = msgs::from_cdr::<PoseStamped>(&recorded[goal][0]).unwrap().pose.position;
+    assert_eq!(heard["goals"], serde_json::json!([[goal.x, goal.y]]));
+    let clocks: Vec<i64> = heard["clocks"].as_array().unwrap().iter().filter_map(Value::as_i64).collect();
+    let (start, end) = Reader::open(&share().join("bags/town_drive")).unwrap().times().unwrap();
+    assert!(clocks.len() > 1 && clocks.is_sorted() && clocks[0] >= start.0, "{clocks:?}");
+    assert!(clocks.last().is_some_and(|last| (start.0 + 1..=end.0).contains(last)), "{clocks:?}");
+}
+
+#[test]
+fn a_recording_of_what_is_played_holds_the_same_messages() {
+    let page = std::fs::read_to_string(share().join("docs/replay.md")).unwrap();
+    let command = |start: &str| {
+        let line = page.lines().find_map(|line| line.strip_prefix("$ ferrodrive ").filter(|c| c.starts_with(start)));
+        line.unwrap_or_else(|| panic!("docs/replay.md shows no `{start}`")).to_owned()
+    };
+    let cwd = folder("again");
+    let recorder = Running::ferrodrive(&command("bag record "), &cwd, 124);
+    let player = Running::ferrodrive(&command("bag play "), &cwd, 124);
+    let (played, _) = player.ended_well();
+    recorder.signal("-INT");
+    let (recorded, _) = recorder.ended_well();
+    assert!(played.contains("6006 messages on 18 topics played"), "{played}");
+    assert!(recorded.contains("on 19 topics written to again"), "{recorded}");
+    let (first, mut second) = (contents(&share().join("bags/town_drive")), contents(&cwd.join("again")));
+    second.remove("/clock");
+    assert_eq!(first.keys().collect::<Vec<_>>(), second.keys().collect::<Vec<_>>());
+    for (topic, messages) in &first {
+        if topic.starts_with("/sensing/") {
+            // Best effort: some may be lost, none may be changed or come out of order.
+            let mut sent = messages.iter();
+            assert!(second[topic].iter().all(|message| sent.any(|sent| sent == message)), "{topic}");
+        } else {
+            assert!(second[topic] == *messages, "{topic}: {} of {}", second[topic].len(), messages.len());
+        }
+    }
+    let times = Reader::open(&cwd.join("again")).unwrap().times().unwrap();
+    assert!(times.1 <= Time(14_010_000_000), "the times are those of /clock: {times:?}");
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_before_it_begins() {
+    let cwd = folder("refused");
+    std::fs::create_dir(cwd.join("there")).unwrap();
+    std::fs::write(cwd.join("there.mcap"), "kept").unwrap();
+    std::fs::write(cwd.join("qos.yaml"), "/a: {reliability: sometimes}").unwrap();
+    for (command, expected) in [
+        ("bag record -o x", "--all"),
+        ("bag record -o there --all", "there is there already"),
+        ("bag record -o there.mcap --all", "there.mcap is there already"),
+        ("bag record -o x --all --storage sqlite3 --compression lz4", "file-zstd"),
+        ("bag record -o x.mcap --all --max-bag-size 1000", "cannot be split"),
+        ("bag record -o x --all --qos-overrides qos.yaml", "sometimes"),
+        ("bag record -o x --regex (", "regex"),
+        ("bag record -o x a//b", "a//b"),
+        ("bag play nowhere", "nowhere"),
+        ("bag play bags/town_drive --topics /none", "no topic /none"),
+        ("bag play bags/town_drive --remap /none:=/a", "no topic /none"),
+        ("bag play bags/town_drive --rate 0", "from 0.001 to 1000"),
+        ("bag play bags/town_drive --rate NaN", "from 0.001 to 1000"),
+        ("bag play bags/town_drive --start-offset 99", "behind the end"),
+        ("bag play bags/town_drive --remap /tf_static:=/diagnostics", "both played as /diagnostics"),
+        ("bag play bags/town_drive --exclude-regex .", "no topic that is chosen"),
+    ] {
+        let output = Running::ferrodrive(command, &cwd, 125).end();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{command}: {told}");
+        assert!(told.contains(expected) && !told.contains("panicked"), "{command}: {told}");
+        assert!(!cwd.join("x").exists(), "{command} wrote");
+    }
+    assert_eq!(std::fs::read_to_string(cwd.join("there.mcap")).unwrap(), "kept");
+}
