@@ -108,7 +108,8 @@ pub(crate) fn offer(profiles: &[QosProfile]) -> Qos {
     };
     // One writer stands for all publishers: late joiners get what each of them would have kept. Where nothing is kept
     // for late joiners, a long history only helps those that the network loses something for.
-    let depth = if kept { offers.iter().map(depth).fold(0, u32::saturating_add) } else { QUEUE };
+    let keepers = offers.iter().filter(|offer| offer.durability == Durability::TransientLocal);
+    let depth = if kept { keepers.map(depth).fold(0, u32::saturating_add) } else { QUEUE };
     let longest = |of: fn(&Qos) -> Option<Duration>| offers.iter().map(of).collect::<Option<Vec<_>>>();
     Qos {
         reliability: if offers.iter().any(is_reliable) { reliable() } else { Reliability::BestEffort },
