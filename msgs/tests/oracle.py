@@ -18,6 +18,11 @@ store = get_typestore(Stores.ROS2_JAZZY)
 builtin = set(store.types)
 # rosbags hashes `char` as a type of its own; ROS 2's generator makes it uint8 first, and these hashes are what ROS 2 ships.
 shipped = {
+    # The last one is what ROS 2 announces for /ros_discovery_info from Iron on; the first two are parts of it.
+    "rmw_dds_common/msg/Gid": "RIHS01_ab6f21cfbb0a6dbb837161e1110c2051a2850ed9f9c53944d7115d9bcebedf71",
+    "rmw_dds_common/msg/NodeEntitiesInfo": "RIHS01_8ffef65ee2d088c63b1e8fcd31e800ba9fc8dbe0ee15ca60d1676de5218087a7",
+    "rmw_dds_common/msg/ParticipantEntitiesInfo":
+        "RIHS01_91a0593bacdcc50ea9bdcf849a938b128412cc1ea821245c663bcd26f83c295e",
     "std_msgs/msg/Char": "RIHS01_3ad2d04dd29ba19d04b16659afa3ccaedd691914b02a64e82e252f2fa6a586a9",
     "service_msgs/msg/ServiceEventInfo": "RIHS01_41bcbbe07a75c9b52bc96bfd5c24d7f0fc0a08c0cb7921b3373c5732345a6f45",
 }
