@@ -197,6 +197,8 @@ class Peer:
         writer = self.writer(f"rq/{service}Request", request_kind, TEN)
         reader = self.reader(f"rr/{service}Reply", response_kind, TEN)
         waited(f"server of {service}", lambda: writer.get_matched_subscriptions() and reader.get_matched_publications())
+        # The other end may learn of this reader later than this end of its writer: a reply before that is lost.
+        time.sleep(0.5)
         writer.write(request)
         reply = waited(f"reply of {service}", lambda: reader.take(N=1))[0]
         assert (reply.client, reply.sequence_number) == (request.client, request.sequence_number), reply
