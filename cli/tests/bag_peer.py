@@ -3,131 +3,19 @@
 Usage: bag_peer.py MODE DOMAIN. Ends when its standard input does.
 """
 
-import json
-import os
 import sys
-import time
-from dataclasses import dataclass
+from pathlib import Path
 
-from cyclonedds.core import Policy, Qos
-from cyclonedds.domain import Domain, DomainParticipant
-from cyclonedds.idl import IdlStruct
-from cyclonedds.idl.types import float32, float64, int32, int64, sequence, uint8, uint32
-from cyclonedds.pub import DataWriter
-from cyclonedds.sub import DataReader
-from cyclonedds.topic import Topic
+from cyclonedds.idl import make_idl_struct
+from cyclonedds.idl.types import int64
 from cyclonedds.util import duration
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests/peer"))
+from ros_peer import ALL, KEPT, KEPT_ALL, LOST, TEN, main, ros, say, waited
 
-@dataclass
-class Time(IdlStruct, typename="builtin_interfaces::msg::dds_::Time_"):
-    sec: int32
-    nanosec: uint32
-
-
-@dataclass
-class Clock(IdlStruct, typename="rosgraph_msgs::msg::dds_::Clock_"):
-    clock: Time
-
-
-@dataclass
-class Header(IdlStruct, typename="std_msgs::msg::dds_::Header_"):
-    stamp: Time
-    frame_id: str
-
-
-@dataclass
-class Text(IdlStruct, typename="std_msgs::msg::dds_::String_"):
-    data: str
-
-
-@dataclass
-class Odd(IdlStruct, typename="odd_msgs::msg::dds_::Odd_"):
-    number: int64
-
-
-@dataclass
-class Plain(IdlStruct, typename="Plain"):
-    number: int64
-
-
-@dataclass
-class VelocityReport(IdlStruct, typename="autoware_vehicle_msgs::msg::dds_::VelocityReport_"):
-    header: Header
-    longitudinal_velocity: float32
-    lateral_velocity: float32
-    heading_rate: float32
-
-
-@dataclass
-class Point(IdlStruct, typename="geometry_msgs::msg::dds_::Point_"):
-    x: float64
-    y: float64
-    z: float64
-
-
-@dataclass
-class Quaternion(IdlStruct, typename="geometry_msgs::msg::dds_::Quaternion_"):
-    x: float64
-    y: float64
-    z: float64
-    w: float64
-
-
-@dataclass
-class Pose(IdlStruct, typename="geometry_msgs::msg::dds_::Pose_"):
-    position: Point
-    orientation: Quaternion
-
-
-@dataclass
-class PoseStamped(IdlStruct, typename="geometry_msgs::msg::dds_::PoseStamped_"):
-    header: Header
-    pose: Pose
-
-
-RELIABLE = Policy.Reliability.Reliable(duration(seconds=30))
-TEN = Qos(RELIABLE, Policy.History.KeepLast(10))
-ALL = Qos(RELIABLE, Policy.History.KeepAll)
-KEPT = Qos(
-    RELIABLE,
-    Policy.Durability.TransientLocal,
-    Policy.History.KeepLast(3),
-    Policy.DurabilityService(
-        cleanup_delay=0,
-        history=Policy.History.KeepLast(3),
-        max_samples=-1,
-        max_instances=-1,
-        max_samples_per_instance=-1,
-    ),
-)
-KEPT_ALL = Qos(RELIABLE, Policy.Durability.TransientLocal, Policy.History.KeepAll)
-LOST = Qos(Policy.Reliability.BestEffort, Policy.History.KeepLast(10))
-
-
-def say(**what):
-    print(json.dumps(what), flush=True)
-
-
-def waited(what, get, seconds=60.0):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = get()
-        if value:
-            return value
-        time.sleep(0.005)
-    raise SystemExit(f"{what}: not within {seconds} s")
-
-
-class Peer:
-    def __init__(self, domain):
-        self.participant = DomainParticipant(domain)
-
-    def reader(self, topic, kind, qos):
-        return DataReader(self.participant, Topic(self.participant, topic, kind), qos=qos)
-
-    def writer(self, topic, kind, qos):
-        return DataWriter(self.participant, Topic(self.participant, topic, kind), qos=qos)
+Text = ros("std_msgs/msg/String")
+Odd = make_idl_struct("Odd", "odd_msgs::msg::dds_::Odd_", {"number": int64})
+Plain = make_idl_struct("Plain", "Plain", {"number": int64})
 
 
 def publish(peer):
@@ -154,8 +42,8 @@ def publish(peer):
 
 def listen(peer):
     """What is played of a drive, in the order in which it comes."""
-    velocity = peer.reader("rt/ego/velocity", VelocityReport, KEPT_ALL)
-    clock = peer.reader("rt/clock", Clock, ALL)
+    velocity = peer.reader("rt/ego/velocity", ros("autoware_vehicle_msgs/msg/VelocityReport"), KEPT_ALL)
+    clock = peer.reader("rt/clock", ros("rosgraph_msgs/msg/Clock"), ALL)
     say(ready=True)
     velocities, clocks, goals, goal = [], [], [], None
     nanoseconds = lambda t: t.sec * 1_000_000_000 + t.nanosec
@@ -166,7 +54,7 @@ def listen(peer):
         velocities.extend((nanoseconds(v.header.stamp), v.longitudinal_velocity) for v in velocity.take(N=1000))
         if velocities and goal is None:
             # Late: it was written before.
-            goal = peer.reader("rt/planning/mission_planning/goal", PoseStamped, KEPT)
+            goal = peer.reader("rt/planning/mission_planning/goal", ros("geometry_msgs/msg/PoseStamped"), KEPT)
         if goal:
             goals.extend((g.pose.position.x, g.pose.position.y) for g in goal.take(N=10))
         return len(velocities) >= 700 and goals
@@ -175,12 +63,4 @@ def listen(peer):
     say(velocities=velocities, goals=goals, clocks=clocks)
 
 
-def main():
-    mode, number = sys.argv[1], int(sys.argv[2])
-    domain = Domain(number, os.environ["PEER_CONFIG"])
-    globals()[mode](Peer(number))
-    sys.stdin.read()
-    del domain
-
-
-main()
+main(globals())

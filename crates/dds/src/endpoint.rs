@@ -34,6 +34,8 @@ pub struct Endpoint {
     pub guid: Guid,
     /// Its participant's.
     pub participant: Guid,
+    /// The number by which the core of this process knows it, as [`crate::Sample::publication_handle`].
+    pub handle: u64,
     /// Topic name; empty for participants.
     pub topic: String,
     /// Type name; empty for participants.
@@ -71,6 +73,7 @@ impl Endpoint {
         Self {
             guid: Guid(raw.guid),
             participant: Guid(raw.participant),
+            handle: raw.handle,
             topic: text(raw.topic),
             type_name: text(raw.type_name),
             qos: Qos {
@@ -125,4 +128,13 @@ pub(crate) fn known(participant: dds_sys::Entity, kind: Kind) -> Result<Vec<Endp
     // SAFETY: `collect` gets the vector that outlives the call.
     let code = unsafe { dds_sys::fd_visit(participant, what, collect, (&raw mut list).cast()) };
     if code < 0 { Err(DdsError::core("reading what discovery knows", code)) } else { Ok(list) }
+}
+
+/// The ends that an endpoint is connected with; `kind`: theirs.
+pub(crate) fn matched(endpoint: dds_sys::Entity, kind: Kind) -> Result<Vec<Endpoint>, DdsError> {
+    let what = if kind == Kind::Writer { 1 } else { 2 };
+    let mut list: Vec<Endpoint> = Vec::new();
+    // SAFETY: `collect` gets the vector that outlives the call.
+    let code = unsafe { dds_sys::fd_visit_matched(endpoint, what, collect, (&raw mut list).cast()) };
+    if code < 0 { Err(DdsError::core("asking for the connected ends", code)) } else { Ok(list) }
 }

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use crate::compatibility::{Incompatibility, refused};
 use crate::events::Listening;
 use crate::participant::Inner;
-use crate::{DdsError, Guid, Kind, Qos, endpoint};
+use crate::{DdsError, Endpoint, Guid, Kind, Qos, endpoint};
 
 /// Reads one topic.
 pub struct Reader {
@@ -128,6 +128,14 @@ impl Reader {
     /// Writers connected.
     pub fn matched(&self) -> u32 {
         self.listening.events.matched.load(Ordering::Acquire)
+    }
+
+    /// The writers connected.
+    ///
+    /// # Errors
+    /// [`DdsError`] where the core cannot tell.
+    pub fn matched_writers(&self) -> Result<Vec<Endpoint>, DdsError> {
+        endpoint::matched(self.entity, Kind::Writer)
     }
 
     /// Deadlines not kept so far.

@@ -7,7 +7,7 @@ use dds_sys::Entity;
 use crate::compatibility::{Incompatibility, refused};
 use crate::events::Listening;
 use crate::participant::Inner;
-use crate::{DdsError, Guid, Kind, Qos, endpoint};
+use crate::{DdsError, Endpoint, Guid, Kind, Qos, endpoint};
 
 /// Writes one topic.
 pub struct Writer {
@@ -105,6 +105,14 @@ impl Writer {
     /// Readers connected.
     pub fn matched(&self) -> u32 {
         self.listening.events.matched.load(Ordering::Acquire)
+    }
+
+    /// The readers connected.
+    ///
+    /// # Errors
+    /// [`DdsError`] where the core cannot tell.
+    pub fn matched_readers(&self) -> Result<Vec<Endpoint>, DdsError> {
+        endpoint::matched(self.entity, Kind::Reader)
     }
 
     /// Deadlines not kept so far.

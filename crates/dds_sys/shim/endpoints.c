@@ -1,5 +1,6 @@
 #include "endpoints.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define BATCH 32
@@ -32,11 +33,12 @@ static void fill_qos (struct fd_endpoint *out, const dds_qos_t *qos, void **user
   out->liveliness = (uint32_t) liveliness;
 }
 
-static void tell (uint32_t what, const void *sample, fd_visitor visit, void *arg)
+static void tell (uint32_t what, const void *sample, dds_instance_handle_t handle, fd_visitor visit, void *arg)
 {
   struct fd_endpoint out;
   void *user_data = NULL;
   memset (&out, 0, sizeof (out));
+  out.handle = handle;
   if (what == 0)
   {
     const dds_builtintopic_participant_t *in = sample;
@@ -76,10 +78,40 @@ dds_return_t fd_visit (dds_entity_t participant, uint32_t what, fd_visitor visit
     n = dds_take (reader, samples, info, BATCH, BATCH);
     for (dds_return_t i = 0; i < n; i++)
       if (info[i].valid_data && info[i].instance_state == DDS_IST_ALIVE)
-        tell (what, samples[i], visit, arg);
+        tell (what, samples[i], info[i].instance_handle, visit, arg);
     if (n > 0)
       (void) dds_return_loan (reader, samples, n);
   } while (n > 0);
   (void) dds_delete (reader);
   return n;
+}
+
+dds_return_t fd_visit_matched (dds_entity_t endpoint, uint32_t what, fd_visitor visit, void *arg)
+{
+  dds_instance_handle_t *handles = NULL;
+  dds_return_t n = 0, room;
+  if (what != 1 && what != 2)
+    return DDS_RETCODE_BAD_PARAMETER;
+  /* Ends come while they are counted. */
+  do
+  {
+    room = n + BATCH;
+    free (handles);
+    handles = malloc ((size_t) room * sizeof (*handles));
+    if (handles == NULL)
+      return DDS_RETCODE_OUT_OF_RESOURCES;
+    n = what == 1 ? dds_get_matched_publications (endpoint, handles, (size_t) room)
+                  : dds_get_matched_subscriptions (endpoint, handles, (size_t) room);
+  } while (n > room);
+  for (dds_return_t i = 0; i < n; i++)
+  {
+    dds_builtintopic_endpoint_t *other = what == 1 ? dds_get_matched_publication_data (endpoint, handles[i])
+                                                   : dds_get_matched_subscription_data (endpoint, handles[i]);
+    if (other == NULL)
+      continue; /* it has just left */
+    tell (what, other, handles[i], visit, arg);
+    dds_builtintopic_free_endpoint (other);
+  }
+  free (handles);
+  return n < 0 ? n : DDS_RETCODE_OK;
 }

@@ -11,6 +11,7 @@
 struct fd_endpoint {
   uint8_t guid[16];
   uint8_t participant[16];
+  uint64_t handle; /* by which the core of this process knows it */
   const char *topic;
   const char *type;
   const uint8_t *user_data;
@@ -29,5 +30,8 @@ typedef void (*fd_visitor) (void *arg, const struct fd_endpoint *endpoint);
 
 /* `what`: 0 participants, 1 writers, 2 readers; of this process and of others. */
 dds_return_t fd_visit (dds_entity_t participant, uint32_t what, fd_visitor visit, void *arg);
+
+/* The ends that `endpoint` is connected with. `what`: 1 the writers of a reader, 2 the readers of a writer. */
+dds_return_t fd_visit_matched (dds_entity_t endpoint, uint32_t what, fd_visitor visit, void *arg);
 
 #endif

@@ -65,6 +65,8 @@ pub struct Endpoint {
     pub guid: [u8; 16],
     /// That of its participant.
     pub participant: [u8; 16],
+    /// The number by which the core of this process knows it.
+    pub handle: u64,
     /// Topic name; null for participants.
     pub topic: *const c_char,
     /// Type name; null for participants.
@@ -138,6 +140,12 @@ unsafe extern "C" {
     pub fn fd_release(owner: *mut c_void);
     pub fn fd_visit(
         participant: Entity,
+        what: u32,
+        visit: extern "C" fn(*mut c_void, *const Endpoint),
+        arg: *mut c_void,
+    ) -> i32;
+    pub fn fd_visit_matched(
+        endpoint: Entity,
         what: u32,
         visit: extern "C" fn(*mut c_void, *const Endpoint),
         arg: *mut c_void,

@@ -1,53 +1,20 @@
 """The peer's ends of the wire benchmark. Usage: wire_peer.py send|receive KIND DOMAIN COUNT."""
 
-import json
 import os
 import sys
 import time
-from dataclasses import dataclass
+from pathlib import Path
 
-from cyclonedds.core import Policy, Qos, ReadCondition, SampleState, ViewState, InstanceState, WaitSet
-from cyclonedds.domain import Domain, DomainParticipant
-from cyclonedds.idl import IdlStruct
-from cyclonedds.idl.types import int32, sequence, uint8, uint32
-from cyclonedds.pub import DataWriter
-from cyclonedds.sub import DataReader
-from cyclonedds.topic import Topic
+from cyclonedds.core import InstanceState, Policy, Qos, ReadCondition, SampleState, ViewState, WaitSet
+from cyclonedds.domain import Domain
 from cyclonedds.util import duration
 
+sys.path.insert(0, str(Path(__file__).parents[3] / "tests/peer"))
+from ros_peer import Peer, ros, say
 
-@dataclass
-class Time(IdlStruct, typename="builtin_interfaces::msg::dds_::Time_"):
-    sec: int32
-    nanosec: uint32
-
-
-@dataclass
-class Header(IdlStruct, typename="std_msgs::msg::dds_::Header_"):
-    stamp: Time
-    frame_id: str
-
-
-@dataclass
-class PointField(IdlStruct, typename="sensor_msgs::msg::dds_::PointField_"):
-    name: str
-    offset: uint32
-    datatype: uint8
-    count: uint32
-
-
-@dataclass
-class PointCloud2(IdlStruct, typename="sensor_msgs::msg::dds_::PointCloud2_"):
-    header: Header
-    height: uint32
-    width: uint32
-    fields: sequence[PointField]
-    is_bigendian: bool
-    point_step: uint32
-    row_step: uint32
-    data: sequence[uint8]
-    is_dense: bool
-
+PointCloud2 = ros("sensor_msgs/msg/PointCloud2")
+Header = ros("std_msgs/msg/Header")
+Time = ros("builtin_interfaces/msg/Time")
 
 # Bytes, rate in Hz, reliable: as in wire.rs.
 KINDS = {"cloud_reliable": (1_500_000, 20, True), "cloud_best_effort": (1_500_000, 10, False), "small": (140, 1000, True)}
@@ -58,12 +25,11 @@ def main():
     size, rate, reliable = KINDS[kind]
     if "WIRE_CONFIG" in os.environ:
         keep = Domain(domain, os.environ["WIRE_CONFIG"])
-    participant = DomainParticipant(domain)
+    peer = Peer(domain)
     reliability = Policy.Reliability.Reliable(duration(seconds=1)) if reliable else Policy.Reliability.BestEffort
     qos = Qos(reliability, Policy.History.KeepLast(10))
-    topic = Topic(participant, "rt/benchmark", PointCloud2)
     if role == "send":
-        writer = DataWriter(participant, topic, qos=qos)
+        writer = peer.writer("rt/benchmark", PointCloud2, qos)
         while not writer.get_matched_subscriptions():
             time.sleep(0.01)
         time.sleep(0.5)
@@ -77,11 +43,11 @@ def main():
             time.sleep(max(0.0, next_at - time.monotonic()))
         time.sleep(2.0)
         return
-    reader = DataReader(participant, topic, qos=qos)
-    waitset = WaitSet(participant)
+    reader = peer.reader("rt/benchmark", PointCloud2, qos)
+    waitset = WaitSet(peer.participant)
     condition = ReadCondition(reader, SampleState.Any | ViewState.Any | InstanceState.Any)
     waitset.attach(condition)
-    print(json.dumps({"ready": True}), flush=True)
+    say(ready=True)
     ages, quiet_since = [], time.monotonic()
     while len(ages) < count and time.monotonic() - quiet_since < (5 if ages else 30):
         waitset.wait(duration(milliseconds=500))
@@ -89,7 +55,7 @@ def main():
             now, stamp = time.time_ns(), sample.header.stamp
             ages.append(now - stamp.sec * 1_000_000_000 - stamp.nanosec)
             quiet_since = time.monotonic()
-    print(json.dumps({"ages_ns": ages}), flush=True)
+    say(ages_ns=ages)
 
 
 main()

@@ -3,206 +3,22 @@
 Usage: peer.py MODE DOMAIN. Ends when its standard input does.
 """
 
-import json
-import os
 import sys
-import threading
 import time
-from dataclasses import dataclass
+from pathlib import Path
 
 from cyclonedds.builtin import BuiltinDataReader, BuiltinTopicDcpsParticipant, BuiltinTopicDcpsPublication, BuiltinTopicDcpsSubscription
-from cyclonedds.core import Policy, Qos
-from cyclonedds.domain import Domain, DomainParticipant
-from cyclonedds.idl import IdlStruct
-from cyclonedds.idl.types import array, float64, int8, int32, int64, sequence, uint8, uint32, uint64
-from cyclonedds.pub import DataWriter
-from cyclonedds.sub import DataReader
-from cyclonedds.topic import Topic
-from cyclonedds.util import duration
 
+sys.path.insert(0, str(Path(__file__).parents[3] / "tests/peer"))
+from ros_peer import ALL, KEPT, LOST, TEN, Client, main, ros, say, user_data, waited
 
-@dataclass
-class Gid(IdlStruct, typename="rmw_dds_common::msg::dds_::Gid_"):
-    data: array[uint8, 16]
-
-
-@dataclass
-class NodeEntitiesInfo(IdlStruct, typename="rmw_dds_common::msg::dds_::NodeEntitiesInfo_"):
-    node_namespace: str
-    node_name: str
-    reader_gid_seq: sequence[Gid]
-    writer_gid_seq: sequence[Gid]
-
-
-@dataclass
-class ParticipantEntitiesInfo(IdlStruct, typename="rmw_dds_common::msg::dds_::ParticipantEntitiesInfo_"):
-    gid: Gid
-    node_entities_info_seq: sequence[NodeEntitiesInfo]
-
-
-@dataclass
-class Time(IdlStruct, typename="builtin_interfaces::msg::dds_::Time_"):
-    sec: int32
-    nanosec: uint32
-
-
-@dataclass
-class Header(IdlStruct, typename="std_msgs::msg::dds_::Header_"):
-    stamp: Time
-    frame_id: str
-
-
-@dataclass
-class PointField(IdlStruct, typename="sensor_msgs::msg::dds_::PointField_"):
-    name: str
-    offset: uint32
-    datatype: uint8
-    count: uint32
-
-
-@dataclass
-class PointCloud2(IdlStruct, typename="sensor_msgs::msg::dds_::PointCloud2_"):
-    header: Header
-    height: uint32
-    width: uint32
-    fields: sequence[PointField]
-    is_bigendian: bool
-    point_step: uint32
-    row_step: uint32
-    data: sequence[uint8]
-    is_dense: bool
-
-
-@dataclass
-class Text(IdlStruct, typename="std_msgs::msg::dds_::String_"):
-    data: str
-
-
-@dataclass
-class Number(IdlStruct, typename="std_msgs::msg::dds_::Int64_"):
-    data: int64
-
-
-@dataclass
-class ParameterValue(IdlStruct, typename="rcl_interfaces::msg::dds_::ParameterValue_"):
-    type: uint8
-    bool_value: bool
-    integer_value: int64
-    double_value: float64
-    string_value: str
-    byte_array_value: sequence[uint8]
-    bool_array_value: sequence[bool]
-    integer_array_value: sequence[int64]
-    double_array_value: sequence[float64]
-    string_array_value: sequence[str]
-
-
-@dataclass
-class Parameter(IdlStruct, typename="rcl_interfaces::msg::dds_::Parameter_"):
-    name: str
-    value: ParameterValue
-
-
-@dataclass
-class SetParametersResult(IdlStruct, typename="rcl_interfaces::msg::dds_::SetParametersResult_"):
-    successful: bool
-    reason: str
-
-
-@dataclass
-class GetRequest(IdlStruct, typename="rcl_interfaces::srv::dds_::GetParameters_Request_"):
-    client: uint64
-    sequence_number: int64
-    names: sequence[str]
-
-
-@dataclass
-class GetResponse(IdlStruct, typename="rcl_interfaces::srv::dds_::GetParameters_Response_"):
-    client: uint64
-    sequence_number: int64
-    values: sequence[ParameterValue]
-
-
-@dataclass
-class SetRequest(IdlStruct, typename="rcl_interfaces::srv::dds_::SetParameters_Request_"):
-    client: uint64
-    sequence_number: int64
-    parameters: sequence[Parameter]
-
-
-@dataclass
-class SetResponse(IdlStruct, typename="rcl_interfaces::srv::dds_::SetParameters_Response_"):
-    client: uint64
-    sequence_number: int64
-    results: sequence[SetParametersResult]
-
-
-@dataclass
-class Transition(IdlStruct, typename="lifecycle_msgs::msg::dds_::Transition_"):
-    id: uint8
-    label: str
-
-
-@dataclass
-class ChangeRequest(IdlStruct, typename="lifecycle_msgs::srv::dds_::ChangeState_Request_"):
-    client: uint64
-    sequence_number: int64
-    transition: Transition
-
-
-@dataclass
-class ChangeResponse(IdlStruct, typename="lifecycle_msgs::srv::dds_::ChangeState_Response_"):
-    client: uint64
-    sequence_number: int64
-    success: bool
-
-
-RELIABLE = Policy.Reliability.Reliable(duration(seconds=30))
-KEPT = Qos(RELIABLE, Policy.Durability.TransientLocal, Policy.History.KeepLast(10))
-TEN = Qos(RELIABLE, Policy.History.KeepLast(10))
-ALL = Qos(RELIABLE, Policy.History.KeepAll)
-LOST = Qos(Policy.Reliability.BestEffort, Policy.History.KeepLast(10))
-
-
-def say(**what):
-    print(json.dumps(what), flush=True)
-
-
-def waited(what, get, seconds=20.0):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = get()
-        if value:
-            return value
-        time.sleep(0.01)
-    raise SystemExit(f"{what}: not within {seconds} s")
-
-
-def user_data(qos):
-    policy = qos[Policy.Userdata]
-    return bytes(policy.data).decode() if policy else ""
-
-
-class Peer:
-    def __init__(self, domain):
-        self.participant = DomainParticipant(domain)
-
-    def reader(self, topic, kind, qos):
-        return DataReader(self.participant, Topic(self.participant, topic, kind), qos=qos)
-
-    def writer(self, topic, kind, qos):
-        return DataWriter(self.participant, Topic(self.participant, topic, kind), qos=qos)
-
-    def call(self, service, request, request_kind, response_kind):
-        writer = self.writer(f"rq/{service}Request", request_kind, TEN)
-        reader = self.reader(f"rr/{service}Reply", response_kind, TEN)
-        waited(f"server of {service}", lambda: writer.get_matched_subscriptions() and reader.get_matched_publications())
-        # The other end may learn of this reader later than this end of its writer: a reply before that is lost.
-        time.sleep(0.5)
-        writer.write(request)
-        reply = waited(f"reply of {service}", lambda: reader.take(N=1))[0]
-        assert (reply.client, reply.sequence_number) == (request.client, request.sequence_number), reply
-        return reply
+Text = ros("std_msgs/msg/String")
+Number = ros("std_msgs/msg/Int64")
+PointCloud2 = ros("sensor_msgs/msg/PointCloud2")
+ParticipantEntitiesInfo = ros("rmw_dds_common/msg/ParticipantEntitiesInfo")
+Parameter = ros("rcl_interfaces/msg/Parameter")
+ParameterValue = ros("rcl_interfaces/msg/ParameterValue")
+Transition = ros("lifecycle_msgs/msg/Transition")
 
 
 def graph(peer):
@@ -256,15 +72,19 @@ def content(peer):
 
 def services(peer):
     node = "left/relay"
-    got = peer.call(f"{node}/get_parameters", GetRequest(5, 1, ["gain", "lidar.beams", "no"]), GetRequest, GetResponse)
+
+    def call(service, kind, client, number, *fields):
+        asking = Client(peer, f"{node}/{service}", kind)
+        asking.ask(client, number, *fields)
+        return asking.answer(client, number)
+
+    got = call("get_parameters", "rcl_interfaces/srv/GetParameters", 5, 1, ["gain", "lidar.beams", "no"])
     say(values=[[v.type, v.double_value, v.integer_value] for v in got.values])
     value = lambda x: ParameterValue(3, False, 0, x, "", [], [], [], [], [])
-    put = lambda n, x: peer.call(
-        f"{node}/set_parameters", SetRequest(5, n, [Parameter("gain", value(x))]), SetRequest, SetResponse
+    put = lambda n, x: call(
+        "set_parameters", "rcl_interfaces/srv/SetParameters", 5, n, [Parameter("gain", value(x))]
     ).results[0]
-    change = lambda n, id: peer.call(
-        f"{node}/change_state", ChangeRequest(6, n, Transition(id, "")), ChangeRequest, ChangeResponse
-    ).success
+    change = lambda n, id: call("change_state", "lifecycle_msgs/srv/ChangeState", 6, n, Transition(id, "")).success
     echo = peer.reader("rt/echo", Text, TEN)
     to_us = peer.writer("rt/left/text", Text, TEN)
     waited("who echoes", lambda: to_us.get_matched_subscriptions() and echo.get_matched_publications())
@@ -280,6 +100,35 @@ def services(peer):
     say(configure=change(4, 1), activate=change(5, 3))
     to_us.write(Text("x"))
     say(echo=waited("an echo", lambda: echo.take(N=1))[0].data)
+
+
+def fresh_clients(peer):
+    """Clients that ask the moment their request writer is connected; the readers of some come after the question."""
+    lost = []
+    for number in range(60):
+        late = number % 3 == 0
+        client = Client(peer, "left/relay/get_parameters", "rcl_interfaces/srv/GetParameters", makes_reader=not late)
+        client.ask(number, 1, ["gain"])
+        if late:
+            time.sleep(0.03)
+            client.make_reader()
+        try:
+            client.answer(number, 1, seconds=3.0)
+        except SystemExit:
+            lost.append(number)
+    say(lost=lost)
+
+
+def slow_client(peer):
+    """One whose reader does not come holds up no other."""
+    slow = Client(peer, "left/relay/get_parameters", "rcl_interfaces/srv/GetParameters", makes_reader=False)
+    slow.ask(1, 1, ["gain"])
+    time.sleep(0.2)
+    quick = Client(peer, "left/relay/get_parameters", "rcl_interfaces/srv/GetParameters")
+    quick.ask(2, 1, ["gain"])
+    say(quick=quick.answer(2, 1).values[0].double_value)
+    slow.make_reader()
+    say(slow=slow.answer(1, 1).values[0].double_value)
 
 
 def burst_out(peer):
@@ -310,13 +159,4 @@ def incompatible(peer):
     say(writing=[writer is not None, wrong_type is not None])
 
 
-def main():
-    mode, number = sys.argv[1], int(sys.argv[2])
-    domain = Domain(number, os.environ["PEER_CONFIG"])
-    peer = Peer(number)
-    globals()[mode](peer)
-    sys.stdin.read()
-    del domain
-
-
-main()
+main(globals())

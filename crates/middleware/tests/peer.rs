@@ -238,6 +238,19 @@ fn parameters_are_set_only_where_it_is_safe_and_the_life_cycle_is_managed() {
     });
 }
 
+#[test]
+fn clients_that_ask_before_their_reader_is_found_get_their_reply() {
+    with_nodes("fresh_clients", 108, |peer| assert_eq!(peer.says(), json!({"lost": []})));
+}
+
+#[test]
+fn a_client_whose_reader_is_not_found_holds_up_no_other() {
+    with_nodes("slow_client", 109, |peer| {
+        assert_eq!(peer.says(), json!({"quick": 2.5}));
+        assert_eq!(peer.says(), json!({"slow": 2.5}));
+    });
+}
+
 fn keep_all() -> dds::Qos {
     let max_blocking = Duration::from_secs(60);
     dds::Qos { reliability: Reliability::Reliable { max_blocking }, history: History::KeepAll, ..dds::Qos::default() }

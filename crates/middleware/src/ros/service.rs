@@ -4,9 +4,11 @@
 //! Fast DDS carries the same as inline quality of service (related sample identity) and the bare request as data, so a
 //! service of one cannot be called by the other: ROS 2 has the same limit between its own middlewares.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::marker::PhantomData;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use dds::{DdsError, History, Participant, Qos, Reader, Writer};
 use msgs::{CdrError, Message, Service};
@@ -19,6 +21,14 @@ use super::profile::type_hash_user_data;
 const HEADER: usize = 4;
 const IDENTITY: usize = 16;
 
+/// How long a reply may wait for its client's reader to be found, and how many of a server may wait.
+const PATIENCE: Duration = Duration::from_secs(2);
+const MOST_HELD: usize = 64;
+
+/// Keys of USER_DATA by which the two ends of a client, or of a server, are known as belonging together.
+const CLIENT_ID: &str = "clientid";
+const SERVICE_ID: &str = "serviceid";
+
 /// Who asked, and which of its questions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestId {
@@ -26,6 +36,8 @@ pub struct RequestId {
     pub client: u64,
     /// Number of the request.
     pub sequence: i64,
+    /// The number by which this process knows the writer that asked; 0 where this process asks.
+    writer: u64,
 }
 
 /// Why a request or reply cannot be used.
@@ -65,6 +77,7 @@ fn unpack<M: Message>(service: &str, bytes: &[u8]) -> Result<(RequestId, M), Ser
     let id = RequestId {
         client: if little { u64::from_le_bytes(*client) } else { u64::from_be_bytes(*client) },
         sequence: if little { i64::from_le_bytes(*sequence) } else { i64::from_be_bytes(*sequence) },
+        writer: 0,
     };
     let message = msgs::from_cdr(&[header.as_slice(), body].concat()).map_err(error)?;
     Ok((id, message))
@@ -92,46 +105,115 @@ fn identity(participant: &Participant) -> dds::Guid {
     guid
 }
 
-/// Answers requests.
+/// Where a reply to a client would go.
+enum Way {
+    /// To its reader.
+    Open,
+    /// Nowhere yet: its reader is not found, its writer is.
+    Closed,
+    /// Nowhere: the client is gone.
+    Gone,
+}
+
+/// A reply that waits for its reader.
+struct Held {
+    id: RequestId,
+    bytes: Vec<u8>,
+    since: Instant,
+}
+
+/// Answers requests. A reply goes out when the reader of the client that asked is connected: discovery may find that
+/// client's writer first. Until then it is held back, and others are answered.
 pub struct Server<S> {
     name: String,
     requests: Reader,
     replies: Writer,
+    held: Mutex<VecDeque<Held>>,
     marker: PhantomData<fn() -> S>,
 }
 
 impl<S: Service> Server<S> {
-    /// Offers the service `full` (`/node/get_parameters`); `notify` is woken when a request comes.
+    /// Offers the service `full` (`/node/get_parameters`); `notify` is woken when there is reason to [`Server::take`]: a
+    /// request came, or a client's reader is found.
     ///
     /// # Errors
     /// [`DdsError`] where the endpoints cannot be made.
     pub fn new(participant: &Participant, full: &str, notify: Arc<Notify>) -> Result<Self, DdsError> {
         let id = identity(participant);
-        let request = qos("serviceid", id, S::Request::TYPE_HASH);
-        let reply = qos("serviceid", id, S::Response::TYPE_HASH);
+        let request = qos(SERVICE_ID, id, S::Request::TYPE_HASH);
+        let reply = qos(SERVICE_ID, id, S::Response::TYPE_HASH);
         let (request_type, reply_type) = types::<S>();
         Ok(Self {
             name: full.into(),
-            requests: participant.reader(&names::request_topic(full), &request_type, &request, notify)?,
-            replies: participant.writer(&names::reply_topic(full), &reply_type, &reply)?,
+            requests: participant.reader(&names::request_topic(full), &request_type, &request, Arc::clone(&notify))?,
+            replies: participant.writer_with(&names::reply_topic(full), &reply_type, &reply, notify)?,
+            held: Mutex::default(),
             marker: PhantomData,
         })
     }
 
-    /// The oldest request that waits.
+    /// The oldest request that waits. Sends held replies whose way is open now.
     ///
     /// # Errors
-    /// [`ServiceError`] where its bytes are no such request.
+    /// [`ServiceError`] where its bytes are no such request, or a held reply cannot be sent.
     pub fn take(&self) -> Result<Option<(RequestId, S::Request)>, ServiceError> {
-        self.requests.take()?.map(|sample| unpack(&self.name, &sample)).transpose()
+        self.send_held()?;
+        let Some(sample) = self.requests.take()? else { return Ok(None) };
+        let (id, request) = unpack(&self.name, &sample)?;
+        Ok(Some((RequestId { writer: sample.publication_handle(), ..id }, request)))
     }
 
-    /// Answers.
+    /// Answers, now or when the client's reader is found.
     ///
     /// # Errors
     /// [`ServiceError`] where the reply breaks a bound or cannot be sent.
     pub fn reply(&self, id: RequestId, response: &S::Response) -> Result<(), ServiceError> {
-        Ok(self.replies.write(&pack(&self.name, id, response)?)?)
+        let bytes = pack(&self.name, id, response)?;
+        match self.way(id.writer)? {
+            Way::Open => self.replies.write(&bytes)?,
+            Way::Gone => {}
+            Way::Closed => {
+                let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+                if held.len() == MOST_HELD {
+                    held.pop_front();
+                    tracing::warn!(
+                        "service {}: over {MOST_HELD} replies wait for their readers: one dropped",
+                        self.name
+                    );
+                }
+                held.push_back(Held { id, bytes, since: Instant::now() });
+            }
+        }
+        Ok(())
+    }
+
+    fn send_held(&self) -> Result<(), ServiceError> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..held.len() {
+            let Some(reply) = held.pop_front() else { break };
+            match self.way(reply.id.writer)? {
+                Way::Open => self.replies.write(&reply.bytes)?,
+                Way::Gone => {}
+                Way::Closed if reply.since.elapsed() < PATIENCE => held.push_back(reply),
+                Way::Closed => {
+                    tracing::warn!("service {}: a client has no reader for its reply after {PATIENCE:?}", self.name);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a reply to the client of this request writer would go. Source: rmw_cyclonedds_cpp, `rmw_send_response`.
+    fn way(&self, writer: u64) -> Result<Way, DdsError> {
+        let writers = self.requests.matched_writers()?;
+        let Some(asking) = writers.iter().find(|end| end.handle == writer) else { return Ok(Way::Gone) };
+        let Some(client) = asking.user_data(CLIENT_ID) else {
+            // It does not say which reader is its own.
+            return Ok(Way::Open);
+        };
+        let found =
+            self.replies.matched_readers()?.iter().any(|end| end.user_data(CLIENT_ID).as_ref() == Some(&client));
+        Ok(if found { Way::Open } else { Way::Closed })
     }
 
     /// Reader of requests and writer of replies, for the graph.
@@ -157,8 +239,8 @@ impl<S: Service> Client<S> {
     /// [`DdsError`] where the endpoints cannot be made.
     pub fn new(participant: &Participant, full: &str) -> Result<Self, DdsError> {
         let id = identity(participant);
-        let request = qos("clientid", id, S::Request::TYPE_HASH);
-        let reply = qos("clientid", id, S::Response::TYPE_HASH);
+        let request = qos(CLIENT_ID, id, S::Request::TYPE_HASH);
+        let reply = qos(CLIENT_ID, id, S::Response::TYPE_HASH);
         let (request_type, reply_type) = types::<S>();
         let requests = participant.writer(&names::request_topic(full), &request_type, &request)?;
         Ok(Self {
@@ -171,9 +253,14 @@ impl<S: Service> Client<S> {
         })
     }
 
-    /// Whether a server is connected both ways.
-    pub fn is_ready(&self) -> bool {
-        self.requests.matched() > 0 && self.replies.matched() > 0
+    /// Whether a server is connected both ways: both ends of one and the same.
+    ///
+    /// # Errors
+    /// [`DdsError`] where the core cannot tell.
+    pub fn is_ready(&self) -> Result<bool, DdsError> {
+        let id = |ends: Vec<dds::Endpoint>| ends.iter().map(|end| end.user_data(SERVICE_ID)).collect::<BTreeSet<_>>();
+        // Of ends that do not say to which server they belong, any two will do.
+        Ok(!id(self.requests.matched_readers()?).is_disjoint(&id(self.replies.matched_writers()?)))
     }
 
     /// Asks and waits for the answer; without end where none comes, so put a time limit around it.
@@ -181,7 +268,7 @@ impl<S: Service> Client<S> {
     /// # Errors
     /// [`ServiceError`] where the request cannot be sent or the answer cannot be read.
     pub async fn call(&self, request: &S::Request) -> Result<S::Response, ServiceError> {
-        let id = RequestId { client: self.id, sequence: self.sequence.fetch_add(1, Ordering::Relaxed) };
+        let id = RequestId { client: self.id, sequence: self.sequence.fetch_add(1, Ordering::Relaxed), writer: 0 };
         self.requests.write(&pack(&self.name, id, request)?)?;
         loop {
             let sample = self.replies.next().await?;
