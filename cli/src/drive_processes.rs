@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use evaluation::{Latency, ModelUse};
 use middleware::live::{self, Options};
-use middleware::{CLOCK_TOPIC, DIAGNOSTICS_TOPIC, Graph, Tap, Topic, ros::RosParticipant};
+use middleware::{CLOCK_TOPIC, DIAGNOSTICS_TOPIC, Graph, Tap, Topic, backend};
 use msgs::diagnostic_msgs::msg::DiagnosticArray;
 use node::{Event, MessageType, Node, Outputs, Ports, Qos, Shared, Time};
 
@@ -87,12 +87,12 @@ pub fn drive(
     quiet: bool,
 ) -> anyhow::Result<Measured> {
     let watching = watcher(graph)?;
-    let participant = RosParticipant::new(&dds::Settings::from_environment()?)?;
+    let backend = backend::from_environment()?;
     let listener = Listener { observer, said: BTreeMap::new(), began: None };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let options = Options { use_sim_time: true, facts: Arc::new(|_| Vec::new()), citizens: Vec::new(), log: None };
-        let run = tokio::spawn(async move { live::run(watching, listener, &participant, options, limit).await });
+        let run = tokio::spawn(async move { live::run(watching, listener, backend, options, limit).await });
         // The watcher is there before what it is to see.
         tokio::time::sleep(Duration::from_millis(500)).await;
         let mut processes = Processes::start(nodes, quiet)?;

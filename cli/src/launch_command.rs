@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use middleware::live::{self, LogLines, Options};
-use middleware::{Graph, ros::RosParticipant};
+use middleware::{Graph, backend};
 use road_map::LaneGraph;
 
 use crate::launch;
@@ -78,11 +78,11 @@ pub fn launch_composed(
         graph.add(&launched.name, node, ports, &launched.remaps, Duration::ZERO)?;
         citizens.push(citizen);
     }
-    let participant = RosParticipant::new(&dds::Settings::from_environment()?)?;
+    let backend = backend::from_environment()?;
     // All models are in this one process, so which node has which is not told here.
     let facts = Arc::new(|_: &str| model_facts());
     let options = Options { use_sim_time: use_sim_time.unwrap_or(false), facts, citizens, log };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(live::run(graph, (), &participant, options, Duration::MAX))?;
+    runtime.block_on(live::run(graph, (), backend, options, Duration::MAX))?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use middleware::live::{self, LogLines, Options};
-use middleware::{Graph, ros::RosParticipant};
+use middleware::{Graph, backend};
 use road_map::LaneGraph;
 
 use crate::ros_arguments::RosArguments;
@@ -27,8 +27,7 @@ pub fn run(share: &Path, arguments: &RosArguments, log: Option<LogLines>) -> any
         stack::make(node, &context).with_context(|| format!("node {} cannot be started", node.name))?;
     let mut graph = Graph::default();
     graph.add(&node.name, value, ports, &node.remaps, Duration::ZERO)?;
-    let settings = dds::Settings::from_environment()?;
-    let participant = RosParticipant::new(&settings)?;
+    let backend = backend::from_environment()?;
     let options = Options {
         use_sim_time: driver.use_sim_time,
         facts: Arc::new(|_| model_facts()),
@@ -36,7 +35,7 @@ pub fn run(share: &Path, arguments: &RosArguments, log: Option<LogLines>) -> any
         log: log.filter(|_| arguments.rosout),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let (report, ()) = runtime.block_on(live::run(graph, (), &participant, options, Duration::MAX))?;
+    let (report, ()) = runtime.block_on(live::run(graph, (), backend, options, Duration::MAX))?;
     for (node, dropped) in report.dropped.iter().filter(|(_, dropped)| **dropped > 0) {
         tracing::info!("{node}: {dropped} messages gave way to newer ones");
     }

@@ -5,6 +5,7 @@
 //! tokio, each node its own task, messages passed by `Arc`, the newest winning over a bounded queue. [`live::run`] puts
 //! the same graph on DDS, where its nodes are ROS 2 nodes ([`ros`]).
 
+pub mod backend;
 mod bus;
 pub mod composed;
 mod decode;

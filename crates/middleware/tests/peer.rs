@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use dds::{DdsError, History, Participant, Reliability, Settings};
+use middleware::backend::Embedded;
 use middleware::live::{self, Citizen, Declared, Options};
-use middleware::ros::{RosParticipant, names};
+use middleware::ros::names;
 use middleware::{Graph, Tap, Topic};
 use msgs::Message;
 use msgs::diagnostic_msgs::msg::DiagnosticArray;
@@ -153,11 +154,11 @@ fn with_nodes(mode: &str, domain: u32, check: impl FnOnce(&mut Peer) + Send + 's
     let statuses = Statuses::default();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let participant = RosParticipant::new(&settings(domain)).unwrap();
+        let backend = Arc::new(Embedded::new(&settings(domain)).unwrap());
         let (graph, citizens) = graph();
         let facts = Arc::new(|_: &str| vec![("model.m.execution_provider".to_owned(), "cpu".to_owned())]);
         let options = Options { use_sim_time: false, facts, citizens, log: None };
-        let run = live::run(graph, statuses.clone(), &participant, options, Duration::from_secs(120));
+        let run = live::run(graph, statuses.clone(), backend, options, Duration::from_secs(120));
         let checked = tokio::task::spawn_blocking(move || {
             check(&mut peer);
             peer.end();

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
+use msgs::lifecycle_msgs::srv::ChangeStateResponse;
 use node::Node;
 use serde_json::{Map, Value};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::LiveError;
 use super::lifecycle::{Lifecycle, Step};
 use super::parameter_services::ParameterServices;
+use super::service::ServiceError;
+use crate::backend::{Backend, BackendError};
 use crate::bus::Bus;
 use crate::graph::Tap;
-use crate::ros::{Endpoints, RosParticipant, ServiceError};
 use crate::runner::Order;
 
 /// Makes the node's value anew from its parameters; the text says why it cannot.
@@ -53,17 +54,16 @@ pub(super) struct Task {
 impl Task {
     pub fn new(
         citizen: Citizen,
-        full: &str,
-        participant: &RosParticipant,
+        backend: &dyn Backend,
+        node: &str,
         orders: mpsc::Sender<(Order, oneshot::Sender<()>)>,
-        endpoints: &mut Endpoints,
-    ) -> Result<Self, LiveError> {
+    ) -> Result<Self, BackendError> {
         let asked = Arc::new(Notify::new());
-        let full = format!("/{}", full.trim_start_matches('/'));
         let Citizen { parameters, declared, make } = citizen;
-        let parameters = ParameterServices::new(parameters, declared, &full, participant.dds(), &asked, endpoints)?;
-        let lifecycle = Lifecycle::new(&full, participant.dds(), &asked, endpoints)?;
-        Ok(Self { name: full, make, parameters, lifecycle, orders, asked })
+        let parameters = ParameterServices::new(parameters, declared, backend, node, &asked)?;
+        let lifecycle = Lifecycle::new(backend, node, &asked)?;
+        let name = format!("/{}", node.trim_start_matches('/'));
+        Ok(Self { name, make, parameters, lifecycle, orders, asked })
     }
 
     pub async fn run<T: Tap + 'static>(mut self, bus: Arc<Bus<T>>) {
@@ -83,12 +83,12 @@ impl Task {
         let mutable = self.lifecycle.is_unconfigured();
         self.parameters.answer(mutable, bus.now())?;
         self.lifecycle.answer_questions()?;
-        while let Some((request, step)) = self.lifecycle.take_request()? {
+        while let Some((step, answer)) = self.lifecycle.take_request()? {
             let success = match step {
                 None => false,
                 Some(step) => self.take_step(step, bus).await,
             };
-            self.lifecycle.confirm(request, success)?;
+            answer.send(&ChangeStateResponse { success })?;
         }
         Ok(())
     }

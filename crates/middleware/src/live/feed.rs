@@ -3,19 +3,19 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use dds::{DdsError, Reader};
 use node::MessageType;
 
+use crate::backend::{Backend, BackendError, Subscription};
 use crate::bus::Bus;
 use crate::graph::{Graph, Tap};
-use crate::ros::{Endpoints, RosParticipant, dds_qos, names};
+use crate::ros::dds_qos;
 
-/// Least samples the core holds for a reader: what gives way to newer ones is then counted here, not lost unseen.
+/// Least samples the middleware holds for a reader: what gives way to newer ones is then counted here, not lost unseen.
 const LEAST_HELD: usize = 8;
 
 /// The way of one input off the wire.
 pub(super) struct Inlet {
-    reader: Arc<Reader>,
+    subscription: Arc<dyn Subscription>,
     member: usize,
     input: usize,
     topic: usize,
@@ -25,23 +25,16 @@ pub(super) struct Inlet {
     shows: bool,
 }
 
-/// Makes a reader for every input.
-pub(super) fn inlets(
-    graph: &Graph,
-    participant: &RosParticipant,
-    endpoints: &mut [Endpoints],
-) -> Result<Vec<Inlet>, DdsError> {
+/// Makes a subscription for every input.
+pub(super) fn inlets(graph: &Graph, backend: &dyn Backend) -> Result<Vec<Inlet>, BackendError> {
     let mut inlets = Vec::new();
     for (index, member) in graph.members.iter().enumerate() {
         for (input, (port, &topic)) in member.ports.inputs().iter().zip(&member.inputs).enumerate() {
-            let held = port.qos.with_depth(port.qos.depth.max(LEAST_HELD));
-            // Own messages come by Arc.
-            let qos = dds::Qos { ignore_own: true, ..dds_qos(held, port.message.hash) };
-            let (name, type_name) = (names::topic(&graph.topics[topic].name), names::type_name(port.message.name));
-            let reader = Arc::new(participant.dds().reader(&name, &type_name, &qos, Arc::default())?);
-            endpoints[index].readers.push(reader.guid());
+            let qos = dds_qos(port.qos.with_depth(port.qos.depth.max(LEAST_HELD)), port.message.hash);
+            let name = &graph.topics[topic].name;
+            let subscription = backend.subscription(&member.name, name, port.message, &qos)?;
             inlets.push(Inlet {
-                reader,
+                subscription,
                 member: index,
                 input,
                 topic,
@@ -55,10 +48,6 @@ pub(super) fn inlets(
 }
 
 impl Inlet {
-    pub fn reader(&self) -> Arc<Reader> {
-        Arc::clone(&self.reader)
-    }
-
     /// Hands on what comes, the newest only where more wait than the input's depth.
     pub async fn run<T: Tap + 'static>(self, bus: Arc<Bus<T>>) {
         let mailbox = &bus.mailboxes[self.member];
@@ -66,7 +55,7 @@ impl Inlet {
         loop {
             let mut newest = VecDeque::with_capacity(self.depth.min(64));
             loop {
-                match self.reader.take() {
+                match self.subscription.take() {
                     Ok(Some(sample)) => {
                         if newest.len() == self.depth {
                             newest.pop_front();
@@ -103,7 +92,7 @@ impl Inlet {
             if came {
                 tokio::task::yield_now().await;
             } else {
-                self.reader.notify().notified().await;
+                self.subscription.arrived().notified().await;
             }
         }
     }

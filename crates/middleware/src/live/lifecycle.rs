@@ -4,17 +4,17 @@
 
 use std::sync::Arc;
 
-use dds::{Durability, Participant, Writer};
-use msgs::Message;
 use msgs::lifecycle_msgs::msg::{State, Transition, TransitionDescription, TransitionEvent};
 use msgs::lifecycle_msgs::srv::{
-    ChangeState, ChangeStateResponse, GetAvailableStates, GetAvailableStatesResponse, GetAvailableTransitions,
+    ChangeState, GetAvailableStates, GetAvailableStatesResponse, GetAvailableTransitions,
     GetAvailableTransitionsResponse, GetState, GetStateResponse,
 };
+use node::MessageType;
 use tokio::sync::Notify;
 
-use super::LiveError;
-use crate::ros::{Endpoints, RequestId, Server, ServiceError, names, type_hash_user_data};
+use super::service::{Answer, Server, ServiceError};
+use crate::backend::{Backend, BackendError, Publisher};
+use crate::ros::type_hash_user_data;
 
 /// What a manager may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +63,9 @@ fn description((id, label, _, from, to): &(u8, &str, Step, u8, u8)) -> Transitio
     }
 }
 
+/// A wish for a change, with the way of its answer; no step where it cannot be done in the node's state.
+type Wish = (Option<Step>, Answer<ChangeState>);
+
 /// The state of a node, its services and its events.
 pub(super) struct Lifecycle {
     state: u8,
@@ -71,45 +74,23 @@ pub(super) struct Lifecycle {
     states: Server<GetAvailableStates>,
     transitions: Server<GetAvailableTransitions>,
     graph: Server<GetAvailableTransitions>,
-    events: Writer,
+    events: Arc<dyn Publisher>,
 }
 
 impl Lifecycle {
-    pub fn new(
-        full: &str,
-        participant: &Participant,
-        asked: &Arc<Notify>,
-        endpoints: &mut Endpoints,
-    ) -> Result<Self, LiveError> {
-        let qos = dds::Qos {
-            durability: Durability::Volatile,
-            user_data: type_hash_user_data(TransitionEvent::TYPE_HASH),
-            ..dds::Qos::default()
-        };
-        let topic = names::topic(&format!("{full}/transition_event"));
-        let events = participant.writer(&topic, &names::type_name(TransitionEvent::TYPE_NAME), &qos)?;
-        let lifecycle = Self {
+    pub fn new(backend: &dyn Backend, node: &str, asked: &Arc<Notify>) -> Result<Self, BackendError> {
+        let message = MessageType::of::<TransitionEvent>();
+        let qos = dds::Qos { user_data: type_hash_user_data(message.hash), ..dds::Qos::default() };
+        let topic = format!("/{}/transition_event", node.trim_start_matches('/'));
+        Ok(Self {
             state: ACTIVE,
-            change: Server::new(participant, &format!("{full}/change_state"), Arc::clone(asked))?,
-            get: Server::new(participant, &format!("{full}/get_state"), Arc::clone(asked))?,
-            states: Server::new(participant, &format!("{full}/get_available_states"), Arc::clone(asked))?,
-            transitions: Server::new(participant, &format!("{full}/get_available_transitions"), Arc::clone(asked))?,
-            graph: Server::new(participant, &format!("{full}/get_transition_graph"), Arc::clone(asked))?,
-            events,
-        };
-        let l = &lifecycle;
-        for (reader, writer) in [
-            l.change.endpoints(),
-            l.get.endpoints(),
-            l.states.endpoints(),
-            l.transitions.endpoints(),
-            l.graph.endpoints(),
-        ] {
-            endpoints.readers.push(reader);
-            endpoints.writers.push(writer);
-        }
-        endpoints.writers.push(l.events.guid());
-        Ok(lifecycle)
+            change: Server::new(backend, node, "change_state", asked)?,
+            get: Server::new(backend, node, "get_state", asked)?,
+            states: Server::new(backend, node, "get_available_states", asked)?,
+            transitions: Server::new(backend, node, "get_available_transitions", asked)?,
+            graph: Server::new(backend, node, "get_transition_graph", asked)?,
+            events: backend.publisher(node, &topic, message, &qos)?,
+        })
     }
 
     pub fn is_unconfigured(&self) -> bool {
@@ -118,28 +99,28 @@ impl Lifecycle {
 
     /// Answers all but wishes for a change.
     pub fn answer_questions(&self) -> Result<(), ServiceError> {
-        while let Some((id, _)) = self.get.take()? {
-            self.get.reply(id, &GetStateResponse { current_state: state(self.state) })?;
+        while let Some((_, answer)) = self.get.take()? {
+            answer.send(&GetStateResponse { current_state: state(self.state) })?;
         }
-        while let Some((id, _)) = self.states.take()? {
+        while let Some((_, answer)) = self.states.take()? {
             let available_states = STATES.iter().map(|(id, _)| state(*id)).collect();
-            self.states.reply(id, &GetAvailableStatesResponse { available_states })?;
+            answer.send(&GetAvailableStatesResponse { available_states })?;
         }
-        while let Some((id, _)) = self.transitions.take()? {
+        while let Some((_, answer)) = self.transitions.take()? {
             let possible = TRANSITIONS.iter().filter(|(.., from, _)| *from == self.state);
             let available_transitions = possible.map(description).collect();
-            self.transitions.reply(id, &GetAvailableTransitionsResponse { available_transitions })?;
+            answer.send(&GetAvailableTransitionsResponse { available_transitions })?;
         }
-        while let Some((id, _)) = self.graph.take()? {
+        while let Some((_, answer)) = self.graph.take()? {
             let available_transitions = TRANSITIONS.iter().map(description).collect();
-            self.graph.reply(id, &GetAvailableTransitionsResponse { available_transitions })?;
+            answer.send(&GetAvailableTransitionsResponse { available_transitions })?;
         }
         Ok(())
     }
 
-    /// The next wish for a change; no step where it cannot be done in this state.
-    pub fn take_request(&self) -> Result<Option<(RequestId, Option<Step>)>, ServiceError> {
-        let Some((id, request)) = self.change.take()? else { return Ok(None) };
+    /// The next wish for a change.
+    pub fn take_request(&self) -> Result<Option<Wish>, ServiceError> {
+        let Some((request, answer)) = self.change.take()? else { return Ok(None) };
         let wish = request.transition;
         // A label counts where it is given, as rcl has it.
         let named = |id: u8, label: &str| if wish.label.is_empty() { id == wish.id } else { label == wish.label };
@@ -148,11 +129,7 @@ impl Lifecycle {
             let label = state(self.state).label;
             tracing::warn!("no transition {} `{}` from the state {label}", wish.id, wish.label);
         }
-        Ok(Some((id, found.map(|(_, _, step, ..)| *step))))
-    }
-
-    pub fn confirm(&self, id: RequestId, success: bool) -> Result<(), ServiceError> {
-        self.change.reply(id, &ChangeStateResponse { success })
+        Ok(Some((found.map(|(_, _, step, ..)| *step), answer)))
     }
 
     /// Enters the state that the step leads to and tells so.
@@ -182,7 +159,7 @@ impl Lifecycle {
         };
         let sent = msgs::to_cdr(&event)
             .map_err(|e| e.to_string())
-            .and_then(|cdr| tokio::task::block_in_place(|| self.events.write(&cdr)).map_err(|e| e.to_string()));
+            .and_then(|cdr| tokio::task::block_in_place(|| self.events.publish(&cdr)).map_err(|e| e.to_string()));
         if let Err(error) = sent {
             tracing::warn!("transition event: {error}");
         }

@@ -1,4 +1,4 @@
-//! The driver on the wire: nodes of this process as ROS 2 nodes on DDS.
+//! The driver on the wire: nodes of this process as ROS 2 nodes on a middleware.
 //!
 //! Nodes of one process still pass messages by `Arc`; the wire carries them to everybody else. Time is the system's
 //! clock, or `/clock` with `use_sim_time`.
@@ -9,23 +9,23 @@ mod lifecycle;
 mod parameter_services;
 mod parameter_value;
 mod rosout;
+mod service;
 mod watch;
 mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use dds::DdsError;
-use msgs::Message;
 use msgs::rosgraph_msgs::msg::Clock;
 use node::{MessageType, Qos};
 use tokio::sync::mpsc;
 
 use crate::CLOCK_TOPIC;
+use crate::backend::{Backend, BackendError};
 use crate::bus::{Bus, Outward, TimeSource};
 use crate::composed::{self, Report};
 use crate::graph::{Graph, GraphError, Tap};
-use crate::ros::{RosParticipant, names};
+use crate::ros::{dds_qos, names};
 
 pub use citizen::{Citizen, Declared, Make};
 pub use rosout::{LogLines, RosoutLayer, rosout};
@@ -33,9 +33,9 @@ pub use rosout::{LogLines, RosoutLayer, rosout};
 /// Why nodes cannot go on the wire.
 #[derive(Debug, thiserror::Error)]
 pub enum LiveError {
-    /// The wire.
+    /// The middleware.
     #[error(transparent)]
-    Dds(#[from] DdsError),
+    Backend(#[from] BackendError),
     /// The nodes.
     #[error(transparent)]
     Graph(#[from] GraphError),
@@ -70,7 +70,7 @@ pub struct Options {
 pub async fn run<T: Tap + 'static>(
     mut graph: Graph,
     tap: T,
-    participant: &RosParticipant,
+    backend: Arc<dyn Backend>,
     options: Options,
     limit: Duration,
 ) -> Result<(Report, T), LiveError> {
@@ -82,41 +82,35 @@ pub async fn run<T: Tap + 'static>(
         (false, false) => TimeSource::System,
     };
     graph.diagnostics_topic()?;
-    let (wire, mut endpoints) = wire::Wire::new(&graph, participant, options.facts)?;
-    let wire = Arc::new(wire);
-    let inlets = feed::inlets(&graph, participant, &mut endpoints)?;
-    let outward: Arc<dyn Outward> = Arc::<wire::Wire>::clone(&wire);
-    let bus = Arc::new(Bus::new(&mut graph, tap, source, Some(outward))?);
+    let wire: Arc<dyn Outward> = Arc::new(wire::Wire::new(&graph, &*backend, options.facts)?);
+    let inlets = feed::inlets(&graph, &*backend)?;
+    let bus = Arc::new(Bus::new(&mut graph, tap, source, Some(wire))?);
 
     let mut helpers = Vec::new();
-    if source == TimeSource::Received {
-        helpers.push(follow_clock(&bus, participant)?);
+    let names: Vec<String> = graph.members.iter().map(|member| member.name.clone()).collect();
+    let first = names.first().map(String::as_str);
+    if let (TimeSource::Received, Some(first)) = (source, first) {
+        helpers.push(follow_clock(&bus, &*backend, first)?);
     }
     let mut members = Vec::new();
     let mut citizens = options.citizens.into_iter();
-    for (index, member) in graph.members.into_iter().enumerate() {
+    for member in graph.members {
         let orders = match citizens.next() {
             None => None,
             Some(citizen) => {
                 let (sender, orders) = mpsc::channel(4);
-                let task = citizen::Task::new(citizen, &member.name, participant, sender, &mut endpoints[index])?;
+                let task = citizen::Task::new(citizen, &*backend, &member.name, sender)?;
                 helpers.push(tokio::spawn(task.run(Arc::clone(&bus))));
                 Some(orders)
             }
         };
         members.push((member, orders));
     }
-    if let (Some(log), Some((first, _))) = (options.log, members.first()) {
-        helpers.push(rosout::publish(log, &first.name, participant, &mut endpoints[0])?);
+    if let (Some(log), Some(first)) = (options.log, first) {
+        helpers.push(rosout::publish(log, first, &*backend)?);
     }
-    for ((member, _), endpoints) in members.iter().zip(endpoints) {
-        participant.announce(&member.name, endpoints)?;
-    }
-    helpers.push(tokio::spawn(watch::watch(
-        wire,
-        inlets.iter().map(feed::Inlet::reader).collect(),
-        participant.clone(),
-    )));
+    names.iter().try_for_each(|name| backend.announce(name))?;
+    helpers.push(tokio::spawn(watch::watch(Arc::clone(&backend))));
     helpers.extend(inlets.into_iter().map(|inlet| tokio::spawn(inlet.run(Arc::clone(&bus)))));
     Ok(composed::run_members(bus, members, limit, helpers).await)
 }
@@ -135,18 +129,20 @@ fn check_names(graph: &Graph) -> Result<(), LiveError> {
 
 fn follow_clock<T: Tap + 'static>(
     bus: &Arc<Bus<T>>,
-    participant: &RosParticipant,
-) -> Result<tokio::task::JoinHandle<()>, LiveError> {
+    backend: &dyn Backend,
+    node: &str,
+) -> Result<tokio::task::JoinHandle<()>, BackendError> {
     let message = MessageType::of::<Clock>();
-    let qos = crate::ros::dds_qos(Qos::sensor_data(), message.hash);
-    let reader =
-        participant.dds().reader(&names::topic(CLOCK_TOPIC), &names::type_name(message.name), &qos, Arc::default())?;
+    let subscription = backend.subscription(node, CLOCK_TOPIC, message, &dds_qos(Qos::sensor_data(), message.hash))?;
     let bus = Arc::clone(bus);
     Ok(tokio::spawn(async move {
         loop {
-            match reader.next().await.map(|sample| msgs::from_cdr::<Clock>(&sample)) {
-                Ok(Ok(clock)) => bus.set_time(&clock),
-                Ok(Err(error)) => tracing::warn!("{CLOCK_TOPIC} of type {}: {error}", Clock::TYPE_NAME),
+            match subscription.take() {
+                Ok(Some(sample)) => match msgs::from_cdr::<Clock>(&sample) {
+                    Ok(clock) => bus.set_time(&clock),
+                    Err(error) => tracing::warn!("{CLOCK_TOPIC} of type {}: {error}", message.name),
+                },
+                Ok(None) => subscription.arrived().notified().await,
                 Err(error) => {
                     tracing::error!("{error}");
                     return;

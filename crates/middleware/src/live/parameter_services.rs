@@ -5,8 +5,6 @@
 
 use std::sync::Arc;
 
-use dds::{Participant, Writer};
-use msgs::Message;
 use msgs::rcl_interfaces::msg::{
     FloatingPointRange, IntegerRange, ListParametersResult, Parameter, ParameterDescriptor, ParameterEvent,
     ParameterType, SetParametersResult,
@@ -16,14 +14,15 @@ use msgs::rcl_interfaces::srv::{
     GetParametersResponse, ListParameters, ListParametersResponse, SetParameters, SetParametersAtomically,
     SetParametersAtomicallyResponse, SetParametersResponse,
 };
-use node::Time;
+use node::{MessageType, Time};
 use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
-use super::LiveError;
 use super::citizen::Declared;
 use super::parameter_value::{assign, flatten, from_ros, to_ros};
-use crate::ros::{Endpoints, Server, ServiceError, names, type_hash_user_data};
+use super::service::{Server, ServiceError};
+use crate::backend::{Backend, BackendError, Publisher};
+use crate::ros::type_hash_user_data;
 
 /// Why a parameter cannot be set now.
 const NOT_NOW: &str = "it is read when the node is configured: deactivate and clean up the node, set it, then configure \
@@ -39,50 +38,35 @@ pub(super) struct ParameterServices {
     set_atomically: Server<SetParametersAtomically>,
     describe: Server<DescribeParameters>,
     list: Server<ListParameters>,
-    events: Writer,
+    events: Arc<dyn Publisher>,
 }
 
 impl ParameterServices {
     pub fn new(
         values: Map<String, Value>,
         declared: Vec<Declared>,
-        full: &str,
-        participant: &Participant,
+        backend: &dyn Backend,
+        node: &str,
         asked: &Arc<Notify>,
-        endpoints: &mut Endpoints,
-    ) -> Result<Self, LiveError> {
+    ) -> Result<Self, BackendError> {
+        let message = MessageType::of::<ParameterEvent>();
         let qos = dds::Qos {
             history: dds::History::KeepLast(1000),
-            user_data: type_hash_user_data(ParameterEvent::TYPE_HASH),
+            user_data: type_hash_user_data(message.hash),
             ..dds::Qos::default()
         };
-        let type_name = names::type_name(ParameterEvent::TYPE_NAME);
-        let services = Self {
-            node: full.into(),
+        Ok(Self {
+            node: format!("/{}", node.trim_start_matches('/')),
             values,
             declared,
-            get: Server::new(participant, &format!("{full}/get_parameters"), Arc::clone(asked))?,
-            types: Server::new(participant, &format!("{full}/get_parameter_types"), Arc::clone(asked))?,
-            set: Server::new(participant, &format!("{full}/set_parameters"), Arc::clone(asked))?,
-            set_atomically: Server::new(participant, &format!("{full}/set_parameters_atomically"), Arc::clone(asked))?,
-            describe: Server::new(participant, &format!("{full}/describe_parameters"), Arc::clone(asked))?,
-            list: Server::new(participant, &format!("{full}/list_parameters"), Arc::clone(asked))?,
-            events: participant.writer(&names::topic("/parameter_events"), &type_name, &qos)?,
-        };
-        let s = &services;
-        for (reader, writer) in [
-            s.get.endpoints(),
-            s.types.endpoints(),
-            s.set.endpoints(),
-            s.set_atomically.endpoints(),
-            s.describe.endpoints(),
-            s.list.endpoints(),
-        ] {
-            endpoints.readers.push(reader);
-            endpoints.writers.push(writer);
-        }
-        endpoints.writers.push(s.events.guid());
-        Ok(services)
+            get: Server::new(backend, node, "get_parameters", asked)?,
+            types: Server::new(backend, node, "get_parameter_types", asked)?,
+            set: Server::new(backend, node, "set_parameters", asked)?,
+            set_atomically: Server::new(backend, node, "set_parameters_atomically", asked)?,
+            describe: Server::new(backend, node, "describe_parameters", asked)?,
+            list: Server::new(backend, node, "list_parameters", asked)?,
+            events: backend.publisher(node, "/parameter_events", message, &qos)?,
+        })
     }
 
     /// The values, as in parameter files.
@@ -92,30 +76,30 @@ impl ParameterServices {
 
     /// Answers all that waits. `mutable`: whether values may be set now.
     pub fn answer(&mut self, mutable: bool, now: Time) -> Result<(), ServiceError> {
-        while let Some((id, request)) = self.get.take()? {
+        while let Some((request, answer)) = self.get.take()? {
             // Of an unknown name ROS 2 says "not set".
             let values = request.names.iter().map(|name| to_ros(&self.value(name).unwrap_or(Value::Null))).collect();
-            self.get.reply(id, &GetParametersResponse { values })?;
+            answer.send(&GetParametersResponse { values })?;
         }
-        while let Some((id, request)) = self.types.take()? {
+        while let Some((request, answer)) = self.types.take()? {
             let kind = |name: &String| to_ros(&self.value(name).unwrap_or(Value::Null)).type_;
-            self.types.reply(id, &GetParameterTypesResponse { types: request.names.iter().map(kind).collect() })?;
+            answer.send(&GetParameterTypesResponse { types: request.names.iter().map(kind).collect() })?;
         }
-        while let Some((id, request)) = self.describe.take()? {
+        while let Some((request, answer)) = self.describe.take()? {
             let descriptors = request.names.iter().map(|name| self.descriptor(name)).collect();
-            self.describe.reply(id, &DescribeParametersResponse { descriptors })?;
+            answer.send(&DescribeParametersResponse { descriptors })?;
         }
-        while let Some((id, request)) = self.list.take()? {
-            self.list.reply(id, &ListParametersResponse { result: self.names(&request.prefixes, request.depth) })?;
+        while let Some((request, answer)) = self.list.take()? {
+            answer.send(&ListParametersResponse { result: self.names(&request.prefixes, request.depth) })?;
         }
-        while let Some((id, request)) = self.set.take()? {
+        while let Some((request, answer)) = self.set.take()? {
             let results =
                 request.parameters.iter().map(|p| self.set_all(std::slice::from_ref(p), mutable, now)).collect();
-            self.set.reply(id, &SetParametersResponse { results })?;
+            answer.send(&SetParametersResponse { results })?;
         }
-        while let Some((id, request)) = self.set_atomically.take()? {
+        while let Some((request, answer)) = self.set_atomically.take()? {
             let result = self.set_all(&request.parameters, mutable, now);
-            self.set_atomically.reply(id, &SetParametersAtomicallyResponse { result })?;
+            answer.send(&SetParametersAtomicallyResponse { result })?;
         }
         Ok(())
     }
@@ -203,7 +187,7 @@ impl ParameterServices {
         };
         let sent = msgs::to_cdr(&event)
             .map_err(|e| e.to_string())
-            .and_then(|cdr| tokio::task::block_in_place(|| self.events.write(&cdr)).map_err(|e| e.to_string()));
+            .and_then(|cdr| tokio::task::block_in_place(|| self.events.publish(&cdr)).map_err(|e| e.to_string()));
         if let Err(error) = sent {
             tracing::warn!("parameter event: {error}");
         }

@@ -1,18 +1,17 @@
 //! Log lines of `tracing` on `/rosout`.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
-use dds::{DdsError, Durability, History};
-use msgs::Message;
+use dds::{Durability, History};
 use msgs::rcl_interfaces::msg::Log;
+use node::MessageType;
 use tokio::sync::mpsc;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
-use super::LiveError;
-use crate::ros::{Endpoints, RosParticipant, names, type_hash_user_data};
+use crate::backend::{Backend, BackendError};
+use crate::ros::type_hash_user_data;
 
 /// Lines that wait; what does not fit is not told again, the console has it.
 const WAITING: usize = 256;
@@ -84,21 +83,18 @@ impl<S: Subscriber> Layer<S> for RosoutLayer {
 pub(super) fn publish(
     mut lines: LogLines,
     node: &str,
-    participant: &RosParticipant,
-    endpoints: &mut Endpoints,
-) -> Result<tokio::task::JoinHandle<()>, LiveError> {
+    backend: &dyn Backend,
+) -> Result<tokio::task::JoinHandle<()>, BackendError> {
+    let message = MessageType::of::<Log>();
     // ROS 2's profile for /rosout.
     let qos = dds::Qos {
         durability: Durability::TransientLocal,
         history: History::KeepLast(1000),
         lifespan: Some(std::time::Duration::from_secs(10)),
-        user_data: type_hash_user_data(Log::TYPE_HASH),
+        user_data: type_hash_user_data(message.hash),
         ..dds::Qos::default()
     };
-    let writer: Result<_, DdsError> =
-        participant.dds().writer(&names::topic("/rosout"), &names::type_name(Log::TYPE_NAME), &qos);
-    let writer = Arc::new(writer?);
-    endpoints.writers.push(writer.guid());
+    let publisher = backend.publisher(node, "/rosout", message, &qos)?;
     let node = node.replace('/', ".");
     Ok(tokio::spawn(async move {
         while let Some(mut log) = lines.0.recv().await {
@@ -107,7 +103,7 @@ pub(super) fn publish(
             }
             let Ok(cdr) = msgs::to_cdr(&log) else { continue };
             // A reader of logs that does not keep up must not log about itself.
-            let _ = tokio::task::block_in_place(|| writer.write(&cdr));
+            let _ = tokio::task::block_in_place(|| publisher.publish(&cdr));
         }
     }))
 }

@@ -1,20 +1,20 @@
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
-use dds::{DdsError, Writer};
 use msgs::diagnostic_msgs::msg::DiagnosticArray;
 use node::{Durability, MessageType, Qos, Shared, Time};
 
 use super::Facts;
 use crate::DIAGNOSTICS_TOPIC;
+use crate::backend::{Backend, BackendError, Publisher};
 use crate::bus::Outward;
 use crate::graph::Graph;
 use crate::mailbox::lock;
-use crate::ros::{Endpoints, RosParticipant, dds_qos, names};
+use crate::ros::dds_qos;
 
 /// The way of one output onto the wire.
 struct Outlet {
-    writer: Writer,
+    publisher: Arc<dyn Publisher>,
     /// Encoded once for all readers, in the same memory again and again.
     buffer: Mutex<Vec<u8>>,
     /// Late joiners want what was written before them.
@@ -38,47 +38,32 @@ pub(super) struct Wire {
 }
 
 fn outlet(
-    participant: &RosParticipant,
+    backend: &dyn Backend,
+    node: &str,
     topic: &str,
     message: MessageType,
     qos: Qos,
-    endpoints: &mut Endpoints,
-) -> Result<Outlet, DdsError> {
-    let wire_qos = dds_qos(qos, message.hash);
-    let writer = participant.dds().writer(&names::topic(topic), &names::type_name(message.name), &wire_qos)?;
-    endpoints.writers.push(writer.guid());
+) -> Result<Outlet, BackendError> {
+    let publisher = backend.publisher(node, topic, message, &dds_qos(qos, message.hash))?;
     let kept = qos.durability == Durability::TransientLocal;
-    Ok(Outlet { writer, buffer: Mutex::default(), kept, stamped: message.is_stamped() })
+    Ok(Outlet { publisher, buffer: Mutex::default(), kept, stamped: message.is_stamped() })
 }
 
 impl Wire {
-    /// Makes a writer for every output; gives the endpoints of each node, for the graph.
-    pub fn new(graph: &Graph, participant: &RosParticipant, facts: Facts) -> Result<(Self, Vec<Endpoints>), DdsError> {
-        let mut members = Vec::new();
-        let mut all = Vec::new();
-        for member in &graph.members {
-            let mut endpoints = Endpoints::default();
-            let outlets = member.ports.outputs().iter().zip(&member.outputs).map(|(port, &topic)| {
-                outlet(participant, &graph.topics[topic].name, port.message, port.qos, &mut endpoints)
-            });
+    /// Makes a writer for every output.
+    pub fn new(graph: &Graph, backend: &dyn Backend, facts: Facts) -> Result<Self, BackendError> {
+        let member = |member: &crate::Member| {
+            let outlets =
+                member.ports.outputs().iter().zip(&member.outputs).map(|(port, &topic)| {
+                    outlet(backend, &member.name, &graph.topics[topic].name, port.message, port.qos)
+                });
             let outlets = outlets.collect::<Result<_, _>>()?;
             let message = MessageType::of::<DiagnosticArray>();
-            let diagnostics = outlet(participant, DIAGNOSTICS_TOPIC, message, Qos::reliable(10), &mut endpoints)?;
-            members.push(Member {
-                name: member.name.clone(),
-                outlets,
-                diagnostics,
-                age: Mutex::new(None),
-                failed: AtomicU64::new(0),
-            });
-            all.push(endpoints);
-        }
-        Ok((Self { members, facts }, all))
-    }
-
-    /// Every writer.
-    pub fn writers(&self) -> impl Iterator<Item = &Writer> {
-        self.members.iter().flat_map(|member| member.outlets.iter().chain([&member.diagnostics]).map(|o| &o.writer))
+            let diagnostics = outlet(backend, &member.name, DIAGNOSTICS_TOPIC, message, Qos::reliable(10))?;
+            let (age, failed) = (Mutex::new(None), AtomicU64::new(0));
+            Ok(Member { name: member.name.clone(), outlets, diagnostics, age, failed })
+        };
+        Ok(Self { members: graph.members.iter().map(member).collect::<Result<_, BackendError>>()?, facts })
     }
 }
 
@@ -86,15 +71,15 @@ impl Outward for Wire {
     fn send(&self, now: Time, member: usize, output: Option<usize>, message: &Shared) {
         let member = &self.members[member];
         let outlet = output.map_or(&member.diagnostics, |output| &member.outlets[output]);
-        if outlet.writer.matched() == 0 && !outlet.kept {
+        if !outlet.publisher.is_read() && !outlet.kept {
             return;
         }
         let mut buffer = lock(&outlet.buffer);
         buffer.clear();
         let sent =
             message.encode(&mut buffer).map_err(|error| format!("{}: {error}", message.type_name())).and_then(|()| {
-                // The core may wait for a reader that does not keep up.
-                tokio::task::block_in_place(|| outlet.writer.write(&buffer)).map_err(|error| error.to_string())
+                // The middleware may wait for a reader that does not keep up.
+                tokio::task::block_in_place(|| outlet.publisher.publish(&buffer)).map_err(|error| error.to_string())
             });
         if let Err(error) = sent {
             let failed = member.failed.fetch_add(1, Ordering::Relaxed) + 1;

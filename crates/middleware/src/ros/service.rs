@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use dds::{DdsError, History, Participant, Qos, Reader, Writer};
-use msgs::{CdrError, Message, Service};
+use msgs::{CdrError, Service};
+use node::MessageType;
 use tokio::sync::Notify;
 
 use super::names;
@@ -56,31 +57,33 @@ pub enum ServiceError {
     },
 }
 
-fn pack<M: Message>(service: &str, id: RequestId, message: &M) -> Result<Vec<u8>, ServiceError> {
-    let cdr = msgs::to_cdr(message).map_err(|source| ServiceError::Cdr { service: service.into(), source })?;
+fn pack(service: &str, id: RequestId, cdr: &[u8]) -> Result<Vec<u8>, ServiceError> {
+    let (header, body) = cdr.split_first_chunk::<HEADER>().ok_or_else(|| ends_early(service, HEADER, cdr))?;
     let mut bytes = Vec::with_capacity(cdr.len() + IDENTITY);
-    bytes.extend_from_slice(&cdr[..HEADER]);
+    bytes.extend_from_slice(header);
     bytes.extend_from_slice(&id.client.to_le_bytes());
     bytes.extend_from_slice(&id.sequence.to_le_bytes());
     // 16 bytes in front do not change the alignment of what follows.
-    bytes.extend_from_slice(&cdr[HEADER..]);
+    bytes.extend_from_slice(body);
     Ok(bytes)
 }
 
-fn unpack<M: Message>(service: &str, bytes: &[u8]) -> Result<(RequestId, M), ServiceError> {
-    let error = |source| ServiceError::Cdr { service: service.into(), source };
-    let early = CdrError::EndsEarly { offset: 0, needed: HEADER + IDENTITY, left: bytes.len() };
-    let (header, rest) = bytes.split_first_chunk::<HEADER>().ok_or_else(|| error(early.clone()))?;
-    let (client, rest) = rest.split_first_chunk::<8>().ok_or_else(|| error(early.clone()))?;
-    let (sequence, body) = rest.split_first_chunk::<8>().ok_or_else(|| error(early.clone()))?;
+fn unpack(service: &str, bytes: &[u8]) -> Result<(RequestId, Vec<u8>), ServiceError> {
+    let early = || ends_early(service, HEADER + IDENTITY, bytes);
+    let (header, rest) = bytes.split_first_chunk::<HEADER>().ok_or_else(early)?;
+    let (client, rest) = rest.split_first_chunk::<8>().ok_or_else(early)?;
+    let (sequence, body) = rest.split_first_chunk::<8>().ok_or_else(early)?;
     let little = header[1] & 1 == 1;
     let id = RequestId {
         client: if little { u64::from_le_bytes(*client) } else { u64::from_be_bytes(*client) },
         sequence: if little { i64::from_le_bytes(*sequence) } else { i64::from_be_bytes(*sequence) },
         writer: 0,
     };
-    let message = msgs::from_cdr(&[header.as_slice(), body].concat()).map_err(error)?;
-    Ok((id, message))
+    Ok((id, [header.as_slice(), body].concat()))
+}
+
+fn ends_early(service: &str, needed: usize, bytes: &[u8]) -> ServiceError {
+    ServiceError::Cdr { service: service.into(), source: CdrError::EndsEarly { offset: 0, needed, left: bytes.len() } }
 }
 
 /// ROS 2's profile for services. `role` and `guid` tell which reader and writer belong together.
@@ -122,41 +125,46 @@ struct Held {
     since: Instant,
 }
 
-/// Answers requests. A reply goes out when the reader of the client that asked is connected: discovery may find that
-/// client's writer first. Until then it is held back, and others are answered.
-pub struct Server<S> {
+/// Answers requests; both are CDR with an encapsulation header. A reply goes out when the reader of the client that
+/// asked is connected: discovery may find that client's writer first. Until then it is held back, and others are
+/// answered.
+pub struct Server {
     name: String,
     requests: Reader,
     replies: Writer,
     held: Mutex<VecDeque<Held>>,
-    marker: PhantomData<fn() -> S>,
 }
 
-impl<S: Service> Server<S> {
+impl Server {
     /// Offers the service `full` (`/node/get_parameters`); `notify` is woken when there is reason to [`Server::take`]: a
     /// request came, or a client's reader is found.
     ///
     /// # Errors
     /// [`DdsError`] where the endpoints cannot be made.
-    pub fn new(participant: &Participant, full: &str, notify: Arc<Notify>) -> Result<Self, DdsError> {
+    pub fn new(
+        participant: &Participant,
+        full: &str,
+        request: MessageType,
+        response: MessageType,
+        notify: Arc<Notify>,
+    ) -> Result<Self, DdsError> {
         let id = identity(participant);
-        let request = qos(SERVICE_ID, id, S::Request::TYPE_HASH);
-        let reply = qos(SERVICE_ID, id, S::Response::TYPE_HASH);
-        let (request_type, reply_type) = types::<S>();
+        let (request_type, reply_type) = (names::type_name(request.name), names::type_name(response.name));
+        let request = qos(SERVICE_ID, id, request.hash);
+        let reply = qos(SERVICE_ID, id, response.hash);
         Ok(Self {
             name: full.into(),
             requests: participant.reader(&names::request_topic(full), &request_type, &request, Arc::clone(&notify))?,
             replies: participant.writer_with(&names::reply_topic(full), &reply_type, &reply, notify)?,
             held: Mutex::default(),
-            marker: PhantomData,
         })
     }
 
     /// The oldest request that waits. Sends held replies whose way is open now.
     ///
     /// # Errors
-    /// [`ServiceError`] where its bytes are no such request, or a held reply cannot be sent.
-    pub fn take(&self) -> Result<Option<(RequestId, S::Request)>, ServiceError> {
+    /// [`ServiceError`] where its bytes are too few, or a held reply cannot be sent.
+    pub fn take(&self) -> Result<Option<(RequestId, Vec<u8>)>, ServiceError> {
         self.send_held()?;
         let Some(sample) = self.requests.take()? else { return Ok(None) };
         let (id, request) = unpack(&self.name, &sample)?;
@@ -166,8 +174,8 @@ impl<S: Service> Server<S> {
     /// Answers, now or when the client's reader is found.
     ///
     /// # Errors
-    /// [`ServiceError`] where the reply breaks a bound or cannot be sent.
-    pub fn reply(&self, id: RequestId, response: &S::Response) -> Result<(), ServiceError> {
+    /// [`ServiceError`] where the reply cannot be sent.
+    pub fn reply(&self, id: RequestId, response: &[u8]) -> Result<(), ServiceError> {
         let bytes = pack(&self.name, id, response)?;
         match self.way(id.writer)? {
             Way::Open => self.replies.write(&bytes)?,
@@ -239,9 +247,10 @@ impl<S: Service> Client<S> {
     /// [`DdsError`] where the endpoints cannot be made.
     pub fn new(participant: &Participant, full: &str) -> Result<Self, DdsError> {
         let id = identity(participant);
-        let request = qos(CLIENT_ID, id, S::Request::TYPE_HASH);
-        let reply = qos(CLIENT_ID, id, S::Response::TYPE_HASH);
-        let (request_type, reply_type) = types::<S>();
+        let (request, response) = (MessageType::of::<S::Request>(), MessageType::of::<S::Response>());
+        let (request_type, reply_type) = (names::type_name(request.name), names::type_name(response.name));
+        let request = qos(CLIENT_ID, id, request.hash);
+        let reply = qos(CLIENT_ID, id, response.hash);
         let requests = participant.writer(&names::request_topic(full), &request_type, &request)?;
         Ok(Self {
             name: full.into(),
@@ -269,18 +278,15 @@ impl<S: Service> Client<S> {
     /// [`ServiceError`] where the request cannot be sent or the answer cannot be read.
     pub async fn call(&self, request: &S::Request) -> Result<S::Response, ServiceError> {
         let id = RequestId { client: self.id, sequence: self.sequence.fetch_add(1, Ordering::Relaxed), writer: 0 };
-        self.requests.write(&pack(&self.name, id, request)?)?;
+        let error = |source| ServiceError::Cdr { service: self.name.clone(), source };
+        self.requests.write(&pack(&self.name, id, &msgs::to_cdr(request).map_err(error)?)?)?;
         loop {
             let sample = self.replies.next().await?;
             let (of, response) = unpack(&self.name, &sample)?;
             // Replies to others come on the same topic.
             if of == id {
-                return Ok(response);
+                return msgs::from_cdr(&response).map_err(error);
             }
         }
     }
-}
-
-fn types<S: Service>() -> (String, String) {
-    (names::type_name(S::Request::TYPE_NAME), names::type_name(S::Response::TYPE_NAME))
 }

@@ -1,0 +1,147 @@
+//! What the live driver needs of a middleware: encoded messages out and in, services, names on the graph. All that a
+//! node is beyond that is the same code over every backend.
+
+mod embedded;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use dds::{DdsError, Qos};
+use node::MessageType;
+use tokio::sync::Notify;
+
+pub use embedded::Embedded;
+
+/// Why a backend refuses.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendError {
+    /// The embedded DDS.
+    #[error(transparent)]
+    Dds(#[from] DdsError),
+    /// A request or reply over the embedded DDS.
+    #[error(transparent)]
+    Service(#[from] crate::ros::ServiceError),
+}
+
+/// A message that came: CDR with its encapsulation header; up to three bytes of padding may follow.
+pub type Sample = Box<dyn Deref<Target = [u8]> + Send>;
+
+/// A request that came.
+pub struct Request {
+    /// As CDR, like [`Sample`].
+    pub cdr: Vec<u8>,
+    /// Takes the response as CDR.
+    pub answer: Answer,
+}
+
+/// Sends a response, given as CDR.
+pub type Answer = Box<dyn FnOnce(&[u8]) -> Result<(), BackendError> + Send>;
+
+/// Gives the oldest request that waits.
+pub type Requests = Box<dyn Fn() -> Result<Option<Request>, BackendError> + Send + Sync>;
+
+/// A service type at run time.
+#[derive(Debug, Clone, Copy)]
+pub struct ServiceType {
+    /// ROS type name, e.g. `lifecycle_msgs/srv/GetState`.
+    pub name: &'static str,
+    /// What the client sends.
+    pub request: MessageType,
+    /// What the server answers.
+    pub response: MessageType,
+}
+
+impl ServiceType {
+    /// Of a service type.
+    pub const fn of<S: msgs::Service>() -> Self {
+        Self {
+            name: S::TYPE_NAME,
+            request: MessageType::of::<S::Request>(),
+            response: MessageType::of::<S::Response>(),
+        }
+    }
+}
+
+/// A middleware. Nodes are told apart by their full names (`left/detector`), topics and services are full names
+/// (`/left/objects`).
+pub trait Backend: Send + Sync {
+    /// A writer of a node.
+    ///
+    /// # Errors
+    /// [`BackendError`] where name, type or quality of service is refused.
+    fn publisher(
+        &self,
+        node: &str,
+        topic: &str,
+        message: MessageType,
+        qos: &Qos,
+    ) -> Result<Arc<dyn Publisher>, BackendError>;
+
+    /// A reader of a node. Of what waits, the newest are kept, as many as the history says.
+    ///
+    /// # Errors
+    /// As for [`Backend::publisher`].
+    fn subscription(
+        &self,
+        node: &str,
+        topic: &str,
+        message: MessageType,
+        qos: &Qos,
+    ) -> Result<Arc<dyn Subscription>, BackendError>;
+
+    /// A service of a node; `asked` is woken when a request comes.
+    ///
+    /// # Errors
+    /// As for [`Backend::publisher`].
+    fn service(
+        &self,
+        node: &str,
+        service: &str,
+        kind: ServiceType,
+        asked: &Arc<Notify>,
+    ) -> Result<Requests, BackendError>;
+
+    /// The node has all its ends: it goes on the graph and messages flow.
+    ///
+    /// # Errors
+    /// [`BackendError`] where the graph cannot be told.
+    fn announce(&self, node: &str) -> Result<(), BackendError>;
+
+    /// What keeps ends of this process from meeting others: quality of service and types, as far as can be known.
+    ///
+    /// # Errors
+    /// [`BackendError`] where the middleware cannot tell.
+    fn problems(&self) -> Result<Vec<String>, BackendError>;
+}
+
+/// Writes one topic.
+pub trait Publisher: Send + Sync {
+    /// Sends CDR with its encapsulation header. May wait for a reader that does not keep up.
+    ///
+    /// # Errors
+    /// [`BackendError`] where it is not sent.
+    fn publish(&self, cdr: &[u8]) -> Result<(), BackendError>;
+
+    /// Whether somebody reads.
+    fn is_read(&self) -> bool;
+}
+
+/// The middleware that nodes of this process use.
+///
+/// # Errors
+/// [`BackendError`] where it cannot be joined.
+pub fn from_environment() -> Result<Arc<dyn Backend>, BackendError> {
+    Ok(Arc::new(Embedded::new(&dds::Settings::from_environment()?)?))
+}
+
+/// Reads one topic.
+pub trait Subscription: Send + Sync {
+    /// The oldest message that waits.
+    ///
+    /// # Errors
+    /// [`BackendError`] where the middleware fails; nothing will come any more.
+    fn take(&self) -> Result<Option<Sample>, BackendError>;
+
+    /// Woken when a message came.
+    fn arrived(&self) -> &Notify;
+}
