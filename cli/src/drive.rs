@@ -34,7 +34,7 @@ pub enum ClockKind {
 /// What to drive and what to leave behind.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// OpenDRIVE file; `None` for the town that is shipped.
+    /// OpenDRIVE or Lanelet2 file; `None` for the town that is shipped.
     pub map: Option<PathBuf>,
     /// `drive`, `smoke`, or a scenario file (TOML).
     pub scenario: String,
@@ -165,12 +165,6 @@ pub fn new_run_folder() -> anyhow::Result<PathBuf> {
 pub fn load(share: &Path, options: &Options) -> anyhow::Result<Stack> {
     let launch = options.launch.clone().unwrap_or_else(|| share.join("launch/drive.launch.xml"));
     let map = options.map.clone().unwrap_or_else(|| share.join("maps/town.xodr"));
-    if map.extension().is_some_and(|extension| extension == "osm") {
-        bail!(
-            "map {}: the simulator's GNSS knows the projection of OpenDRIVE maps only; give an .xodr file",
-            map.display()
-        );
-    }
     let mut stack = Stack::load(share, &launch, &options.arguments, &map)?;
     if !stack.nodes.iter().any(|node| node.executable == "simulator") {
         bail!("launch file {}: expected a simulator among its nodes, got none", launch.display());

@@ -65,7 +65,8 @@ impl Tap for Listener {
 /// Watches every topic of `graph`, whose nodes run as processes.
 fn watcher(graph: &Graph) -> anyhow::Result<Graph> {
     let mut ports = Ports::default();
-    for topic in graph.topics().iter().filter(|topic| topic.name != DIAGNOSTICS_TOPIC && topic.name != CLOCK_TOPIC) {
+    let watched = |topic: &&Topic| !topic.debug && topic.name != DIAGNOSTICS_TOPIC && topic.name != CLOCK_TOPIC;
+    for topic in graph.topics().iter().filter(watched) {
         // A recorder is not as fast as the fastest reader, and nothing may be missing in what it leaves.
         ports.input_of(&topic.name, topic.message, topic.qos.with_depth(topic.qos.depth.max(50)));
     }

@@ -17,7 +17,7 @@ pub struct Options {
     pub suite: String,
     /// One drive for each seed, both ends included.
     pub seeds: RangeInclusive<u64>,
-    /// OpenDRIVE file; `None` for the town that is shipped.
+    /// OpenDRIVE or Lanelet2 file; `None` for the town that is shipped.
     pub map: Option<PathBuf>,
     /// Drives at once; `None` for one a core.
     pub jobs: Option<usize>,

@@ -67,7 +67,7 @@ pub fn launch_composed(
             None => None,
             Some(path) => {
                 if !maps.contains_key(&path) {
-                    maps.insert(path.clone(), Arc::new(LaneGraph::from_opendrive_file(&share.join(&path))?));
+                    maps.insert(path.clone(), Arc::new(LaneGraph::from_file(&share.join(&path), None)?));
                 }
                 maps.get(&path).cloned()
             }

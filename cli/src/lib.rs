@@ -10,6 +10,7 @@ pub mod launch;
 pub mod launch_command;
 mod observer;
 pub mod parameter_comments;
+pub mod parameters;
 pub mod play;
 pub mod processes;
 mod progress;

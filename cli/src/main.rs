@@ -1,5 +1,20 @@
 //! The `ferrodrive` command.
 
+/// Prints a line; who closed the pipe wants no more of it.
+macro_rules! println {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = std::writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+/// Prints; who closed the pipe wants no more of it.
+macro_rules! print {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = std::write!(std::io::stdout(), $($text)*);
+    }};
+}
+
 mod bag_command;
 mod compare_command;
 mod map;
@@ -17,7 +32,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use ferrodrive::drive::{self, ClockKind};
-use ferrodrive::{evaluate, installation, launch_command, ros_arguments, run};
+use ferrodrive::{evaluate, installation, launch_command, parameters, ros_arguments, run};
 use middleware::live::LogLines;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -56,11 +71,31 @@ enum Command {
     /// Looks at maps.
     #[command(subcommand)]
     Map(map::MapCommand),
+    /// Explains the parameters of nodes and checks parameter files.
+    #[command(subcommand)]
+    Params(ParamsCommand),
+}
+
+#[derive(Subcommand)]
+enum ParamsCommand {
+    /// Every parameter of a node: value that is shipped, unit, range, meaning
+    List {
+        /// The node, e.g. motion_planner
+        node: String,
+    },
+    /// Whether a node would start with a parameter file over the one that is shipped. Exit status 1 if not.
+    Check {
+        /// Parameter file in ROS 2's form; parameters that it leaves out keep the values that are shipped
+        file: PathBuf,
+        /// The node [default: the file's name up to the first dot]
+        #[arg(long)]
+        node: Option<String>,
+    },
 }
 
 #[derive(Args)]
 struct DriveArguments {
-    /// OpenDRIVE file [default: the town that is shipped]
+    /// OpenDRIVE (.xodr) or Lanelet2 (.osm) file [default: the town that is shipped]
     #[arg(long)]
     map: Option<PathBuf>,
     /// drive (a long route in dense traffic), smoke (600 to 1000 m), or a scenario file (TOML)
@@ -127,7 +162,7 @@ struct EvaluateArguments {
     /// FIRST..LAST, both included
     #[arg(long, value_parser = seeds)]
     seeds: RangeInclusive<u64>,
-    /// OpenDRIVE file [default: the town that is shipped]
+    /// OpenDRIVE (.xodr) or Lanelet2 (.osm) file [default: the town that is shipped]
     #[arg(long)]
     map: Option<PathBuf>,
     /// Writes {"runs": [...], "summary": {...}} here
@@ -170,6 +205,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run_node(&arguments),
         Command::Launch(arguments) => run_launch(arguments),
         Command::Map(command) => command.run(),
+        Command::Params(command) => run_params(command),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,
@@ -222,6 +258,22 @@ fn run_launch(arguments: LaunchArguments) -> anyhow::Result<bool> {
     }
     log_to_console("info");
     launch_command::launch(&share, &arguments.file, &given)
+}
+
+fn run_params(command: ParamsCommand) -> anyhow::Result<bool> {
+    let share = installation::share()?;
+    match command {
+        ParamsCommand::List { node } => print!("{}", parameters::list(&share, &node)?),
+        ParamsCommand::Check { file, node } => {
+            let found = parameters::check(&share, &file, node.as_deref())?;
+            found.faults.iter().for_each(|fault| println!("{}: {fault}", file.display()));
+            if !found.faults.is_empty() {
+                return Ok(false);
+            }
+            println!("{}: sets {} of {} parameters of {}", file.display(), found.set, found.known, found.node);
+        }
+    }
+    Ok(true)
 }
 
 fn run_drive(arguments: DriveArguments) -> anyhow::Result<bool> {

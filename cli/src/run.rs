@@ -21,7 +21,7 @@ pub fn run(share: &Path, arguments: &RosArguments, log: Option<LogLines>) -> any
     end_with_the_launcher();
     let node = &arguments.node;
     let driver = stack::driver_parameters(node)?;
-    let map = driver.map.map(|map| LaneGraph::from_opendrive_file(&share.join(map))).transpose()?.map(Arc::new);
+    let map = driver.map.map(|map| LaneGraph::from_file(&share.join(map), None)).transpose()?.map(Arc::new);
     let context = stack::context(share, map)?;
     let Made { node: value, ports, citizen } =
         stack::make(node, &context).with_context(|| format!("node {} cannot be started", node.name))?;

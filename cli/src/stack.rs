@@ -124,7 +124,7 @@ pub struct Made {
 pub struct DriverParameters {
     /// Whether time is `/clock`.
     pub use_sim_time: bool,
-    /// OpenDRIVE file, relative to the share folder.
+    /// OpenDRIVE or Lanelet2 file, relative to the share folder.
     pub map: Option<String>,
 }
 
@@ -139,9 +139,22 @@ pub fn context(share: &Path, map: Option<Arc<LaneGraph>>) -> anyhow::Result<Cont
 
 fn vehicle(share: &Path) -> anyhow::Result<Vehicle> {
     let file = share.join("params/vehicle_info.param.yaml");
-    let vehicle: Vehicle = Parameters::from_file(&file, "vehicle_info")?.parse("vehicle_info")?;
-    check_vehicle(&vehicle).with_context(|| file.display().to_string())?;
+    read_vehicle(&Parameters::from_file(&file, "vehicle_info")?).with_context(|| file.display().to_string())
+}
+
+/// The vehicle of `params/vehicle_info.param.yaml`.
+///
+/// # Errors
+/// The parameter that is unknown, missing, of another type or out of its range.
+pub fn read_vehicle(parameters: &Parameters) -> anyhow::Result<Vehicle> {
+    let vehicle: Vehicle = parameters.parse("vehicle_info")?;
+    check_vehicle(&vehicle)?;
     Ok(vehicle)
+}
+
+/// The kinds of nodes.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|(name, _)| *name)
 }
 
 fn read_parameters(launched: &LaunchedNode) -> anyhow::Result<(Parameters, DriverParameters)> {
@@ -159,7 +172,7 @@ fn read_parameters(launched: &LaunchedNode) -> anyhow::Result<(Parameters, Drive
     let map = match parameters.take("map_path") {
         None => None,
         Some(serde_json::Value::String(path)) => Some(path).filter(|path| !path.is_empty()),
-        Some(value) => anyhow::bail!("map_path: expected the path of an OpenDRIVE file, got {value}"),
+        Some(value) => anyhow::bail!("map_path: expected the path of an OpenDRIVE or Lanelet2 file, got {value}"),
     };
     Ok((parameters, DriverParameters { use_sim_time, map }))
 }
@@ -178,7 +191,7 @@ pub fn driver_parameters(launched: &LaunchedNode) -> anyhow::Result<DriverParame
 /// Why it cannot be made.
 pub fn make(launched: &LaunchedNode, context: &Context) -> anyhow::Result<Made> {
     let (_, factory) = *KINDS.iter().find(|(name, _)| *name == launched.executable).with_context(|| {
-        let known: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+        let known: Vec<&str> = kinds().collect();
         format!("there is no node `{}`; there are: {}", launched.executable, known.join(", "))
     })?;
     let (parameters, driver) = read_parameters(launched)?;

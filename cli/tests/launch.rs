@@ -3,8 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use ferrodrive::launch::{LaunchError, LaunchedNode, read};
+use ferrodrive::stack;
+use middleware::Graph;
 
 fn folder(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("ferrodrive_launch_{}_{name}", std::process::id()));
@@ -86,4 +90,38 @@ fn what_is_wrong_is_said_with_file_and_line() {
 fn files_that_include_themselves_are_refused() {
     let error = read_text("self", r#"<launch><include file="$(dirname)/a.launch.xml"/></launch>"#, &[]).unwrap_err();
     assert!(error.to_string().contains("16 deep"), "{error}");
+}
+
+/// Every file that is shipped can be read, starts nodes that there are, and names a topic for each of their ports.
+#[test]
+fn shipped_files_start_every_node_with_all_its_topics() {
+    let share = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
+    if inference::find_library(&share).is_none() {
+        eprintln!("skipped: ONNX Runtime is not set up, so nodes with models cannot be made");
+        return;
+    }
+    let map = Arc::new(road_map::LaneGraph::from_file(&share.join("maps/town.xodr"), None).unwrap());
+    let context = stack::context(&share, Some(map)).unwrap();
+    for kind in stack::kinds() {
+        assert!(share.join(format!("launch/{kind}.launch.xml")).is_file(), "{kind} has no launch file of its own");
+    }
+    for entry in std::fs::read_dir(share.join("launch")).unwrap() {
+        let path = entry.unwrap().path();
+        let map = [("map_path".to_owned(), "maps/town.xodr".to_owned())];
+        let nodes = read(&path, &share, &map.into()).or_else(|_| read(&path, &share, &BTreeMap::new()));
+        let nodes = nodes.unwrap_or_else(|error| panic!("{error}"));
+        assert!(!nodes.is_empty(), "{}", path.display());
+        let mut graph = Graph::default();
+        for launched in &nodes {
+            let made = stack::make(launched, &context).unwrap_or_else(|e| panic!("{}: {e:#}", path.display()));
+            let inputs = made.ports.inputs().iter().map(|port| port.name.clone());
+            let outputs = made.ports.outputs().iter().filter(|port| !port.debug).map(|port| port.name.clone());
+            for port in inputs.chain(outputs) {
+                let topic = launched.remaps.get(&port).unwrap_or(&port);
+                assert!(topic.starts_with('/'), "{}: {port} of {}", path.display(), launched.name);
+            }
+            graph.add(&launched.name, made.node, made.ports, &launched.remaps, Duration::ZERO).unwrap();
+        }
+        assert!(graph.quality_mismatches().is_empty(), "{:?}", graph.quality_mismatches());
+    }
 }

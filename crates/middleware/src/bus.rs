@@ -29,6 +29,8 @@ pub(crate) enum TimeSource {
 pub(crate) trait Outward: Send + Sync {
     /// A message of a node; `output`: `None` for its diagnostics.
     fn send(&self, now: Time, member: usize, output: Option<usize>, message: &Shared);
+    /// Whether somebody outside hears this output.
+    fn is_heard(&self, member: usize, output: usize) -> bool;
     /// What is known of the node beyond its own status.
     fn facts(&self, member: usize) -> Vec<(String, String)>;
 }
@@ -119,6 +121,11 @@ impl<T: Tap> Bus<T> {
         for &(reader, input) in &self.topics[topic].readers {
             self.mailboxes[reader].put(input, Arc::clone(&message));
         }
+    }
+
+    /// Whether somebody hears this output.
+    pub fn is_heard(&self, member: usize, output: usize, topic: usize) -> bool {
+        !self.topics[topic].readers.is_empty() || self.wire.as_ref().is_some_and(|wire| wire.is_heard(member, output))
     }
 
     /// Shows a message to the tap.

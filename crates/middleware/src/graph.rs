@@ -18,6 +18,8 @@ pub struct Topic {
     pub message: MessageType,
     /// Quality of service of the first end that named it.
     pub qos: Qos,
+    /// Whether it is for people to look at and made only while somebody does.
+    pub debug: bool,
     /// Inputs that read it: indices of member and input.
     pub(crate) readers: Vec<(usize, usize)>,
 }
@@ -108,7 +110,9 @@ impl Graph {
         }
         let mut outputs = Vec::new();
         for port in ports.outputs() {
-            outputs.push(self.topic(name, &resolve(name, &port.name, remaps), port.message, port.qos)?);
+            let topic = self.topic(name, &resolve(name, &port.name, remaps), port.message, port.qos)?;
+            self.topics[topic].debug |= port.debug;
+            outputs.push(topic);
         }
         self.members.push(Member { name: name.into(), node, ports, simulated_latency, inputs, outputs });
         Ok(())
@@ -185,9 +189,19 @@ impl Graph {
             }
             return Err(GraphError::TypeMismatch { topic: name.into(), node: node.into(), found: type_name, expected });
         }
-        self.topics.push(Topic { name: name.into(), type_name: message.name, message, qos, readers: Vec::new() });
+        let topic =
+            Topic { name: name.into(), type_name: message.name, message, qos, debug: false, readers: Vec::new() };
+        self.topics.push(topic);
         self.by_name.insert(name.into(), self.topics.len() - 1);
         Ok(self.topics.len() - 1)
+    }
+}
+
+impl Member {
+    /// The debug outputs, with the topic of each.
+    pub(crate) fn debug_outputs(&self) -> impl Iterator<Item = (usize, usize)> {
+        let outputs = self.ports.outputs().iter().zip(&self.outputs).enumerate();
+        outputs.filter(|(_, (port, _))| port.debug).map(|(index, (_, topic))| (index, *topic))
     }
 }
 

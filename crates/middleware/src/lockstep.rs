@@ -187,6 +187,9 @@ impl Lockstep {
 
     fn handle(&mut self, member: usize, kind: EventKind, from: Option<(usize, Provenance)>) {
         let event = Event { now: self.now, kind };
+        let (topics, outputs) = (&self.topics, &mut self.outputs);
+        let debug = self.members[member].debug_outputs().filter(|(_, topic)| !topics[*topic].readers.is_empty());
+        outputs.set_heard(debug.map(|(output, _)| output));
         let started = Instant::now();
         self.members[member].node.on_event(&event, &mut self.outputs);
         let took = started.elapsed();

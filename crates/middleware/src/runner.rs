@@ -134,6 +134,9 @@ impl<T: Tap + 'static> Runner<T> {
             return;
         }
         let event = Event { now: self.bus.now(), kind };
+        let (bus, index) = (&self.bus, self.index);
+        let debug = self.member.debug_outputs().filter(|(output, topic)| bus.is_heard(index, *output, *topic));
+        self.outputs.set_heard(debug.map(|(output, _)| output));
         let started = Instant::now();
         tokio::task::block_in_place(|| self.member.node.on_event(&event, &mut self.outputs));
         let took = started.elapsed();

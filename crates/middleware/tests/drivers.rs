@@ -182,3 +182,64 @@ fn lockstep_traces_the_wall_time_of_one_message_through_its_nodes() {
     assert!((18..=20).contains(&traced.count()), "one a number: {}", traced.count());
     assert!(traced.summary().p50 >= 2.0, "the relay worked 2 ms on each: {:?}", traced.summary());
 }
+
+/// Draws each number that it counts, and keeps count of the drawings.
+struct Painter {
+    tick: Timer,
+    drawing: Output<Text>,
+    drawn: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+}
+
+impl Node for Painter {
+    fn on_event(&mut self, event: &Event, outputs: &mut Outputs) {
+        if event.is(self.tick) {
+            outputs.publish_if_heard(self.drawing, || {
+                self.drawn.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                Text::default()
+            });
+        }
+    }
+}
+
+/// Looks at drawings.
+struct Viewer {
+    _drawing: Input<Text>,
+}
+
+impl Node for Viewer {
+    fn on_event(&mut self, _: &Event, _: &mut Outputs) {}
+}
+
+#[test]
+fn debug_outputs_are_made_only_where_somebody_hears_them() {
+    let drawings = |watched: bool| {
+        let drawn = std::sync::Arc::<std::sync::atomic::AtomicUsize>::default();
+        let mut graph = Graph::default();
+        let mut ports = Ports::default();
+        let painter = Painter {
+            tick: ports.timer(Duration::from_millis(10)),
+            drawing: ports.debug_output("~/debug/drawing", Qos::reliable(1)),
+            drawn: drawn.clone(),
+        };
+        graph.add("painter", Box::new(painter), ports, &remap(&[]), Duration::ZERO).unwrap();
+        assert!(graph.topics().iter().all(|topic| topic.debug));
+        if watched {
+            let mut ports = Ports::default();
+            let viewer = Viewer { _drawing: ports.input("/painter/debug/drawing", Qos::reliable(1)) };
+            graph.add("viewer", Box::new(viewer), ports, &remap(&[]), Duration::ZERO).unwrap();
+        }
+        let mut seen = 0;
+        struct Count<'a>(&'a mut usize);
+        impl Tap for Count<'_> {
+            fn on_message(&mut self, _: Time, topic: &Topic, _: &Shared) -> ControlFlow<()> {
+                *self.0 += usize::from(topic.name == "/painter/debug/drawing");
+                ControlFlow::Continue(())
+            }
+        }
+        let _ = Lockstep::new(graph).unwrap().run(Time(100_000_000), &mut Count(&mut seen));
+        assert_eq!(seen, drawn.load(std::sync::atomic::Ordering::Relaxed));
+        seen
+    };
+    assert_eq!(drawings(false), 0);
+    assert_eq!(drawings(true), 10);
+}

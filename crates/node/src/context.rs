@@ -23,7 +23,7 @@ impl Context {
     /// [`NodeError`] that tells `node` needs one and how to give it.
     pub fn require_map(&self, node: &str) -> Result<Arc<road_map::LaneGraph>, NodeError> {
         self.map.clone().ok_or_else(|| {
-            NodeError::new(format!("{node} needs a map and none was given: pass --map FILE.xodr or set map_path"))
+            NodeError::new(format!("{node} needs a map and none was given: pass --map FILE or set map_path to an OpenDRIVE or Lanelet2 file"))
         })
     }
 

@@ -115,12 +115,26 @@ pub struct Published {
 pub struct Outputs {
     published: Vec<Published>,
     status: Option<Status>,
+    heard: Vec<usize>,
 }
 
 impl Outputs {
     /// Publishes a message.
     pub fn publish<M: Message>(&mut self, output: Output<M>, message: M) {
         self.published.push(Published { output: output.index, message: Arc::new(message) });
+    }
+
+    /// Publishes on a [`Ports::debug_output`](crate::Ports::debug_output); the message is made only where somebody hears it.
+    pub fn publish_if_heard<M: Message>(&mut self, output: Output<M>, make: impl FnOnce() -> M) {
+        if self.heard.contains(&output.index) {
+            self.publish(output, make());
+        }
+    }
+
+    /// Says which debug outputs somebody hears, by index: for drivers and tests.
+    pub fn set_heard(&mut self, outputs: impl IntoIterator<Item = usize>) {
+        self.heard.clear();
+        self.heard.extend(outputs);
     }
 
     /// Replaces the node's status; it stays until the next call.

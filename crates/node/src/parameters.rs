@@ -67,7 +67,7 @@ impl Parameters {
                 .get("ros__parameters")
                 .and_then(Value::as_object)
                 .ok_or_else(|| form(format!("`{name}` has no mapping `ros__parameters`")))?;
-            values.extend(parameters.clone());
+            merge(&mut values, parameters.clone());
         }
         if values.is_empty() {
             return Err(form(format!("nothing in it is for node `{node}`")));
@@ -90,9 +90,10 @@ impl Parameters {
         self.values.shift_remove(key)
     }
 
-    /// Adds those of another file; where both have a key, the other's value counts.
+    /// Adds those of another file; where both have a key, the other's value counts. Mappings are merged key by key, as
+    /// ROS 2 does, to which they are parameters with dots in their names.
     pub fn merge(&mut self, other: Self) {
-        self.values.extend(other.values);
+        merge(&mut self.values, other.values);
         self.origin = if self.origin.is_empty() { other.origin } else { format!("{}, {}", self.origin, other.origin) };
     }
 
@@ -113,6 +114,15 @@ impl Parameters {
             origin: self.origin.clone(),
             reason: e.to_string(),
         })
+    }
+}
+
+fn merge(values: &mut Map<String, Value>, newer: Map<String, Value>) {
+    for (key, value) in newer {
+        match (values.get_mut(&key), value) {
+            (Some(Value::Object(old)), Value::Object(new)) => merge(old, new),
+            (_, value) => assign(values, &key, value),
+        }
     }
 }
 
@@ -155,6 +165,18 @@ mod tests {
         parameters.set("name", "other");
         let example: Example = parameters.parse("example").unwrap();
         assert_eq!((example.gain, example.name.as_str()), (2.5, "other"));
+    }
+
+    #[test]
+    fn a_later_file_changes_only_what_it_names() {
+        let first = file("/**:\n  ros__parameters:\n    lidar: {beams: 32, range_m: 100.0}\n    seed: 1\n");
+        let mut parameters = Parameters::from_file(&first, "example").unwrap();
+        for text in ["    lidar: {beams: 16}\n", "    lidar.range_m: 50.0\n"] {
+            let later = file(&format!("/**:\n  ros__parameters:\n{text}"));
+            parameters.merge(Parameters::from_file(&later, "example").unwrap());
+        }
+        let expected = serde_json::json!({"lidar": {"beams": 16, "range_m": 50.0}, "seed": 1});
+        assert_eq!(Value::Object(parameters.values().clone()), expected);
     }
 
     #[test]

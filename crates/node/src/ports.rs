@@ -111,6 +111,8 @@ pub struct OutputPort {
     pub message: MessageType,
     /// Quality of service offered.
     pub qos: Qos,
+    /// Whether it is made only where somebody hears it.
+    pub debug: bool,
 }
 
 /// A declared timer, as drivers see it.
@@ -153,8 +155,17 @@ impl Ports {
             type_name: M::TYPE_NAME,
             message: MessageType::of::<M>(),
             qos,
+            debug: false,
         });
         Output { index: self.outputs.len() - 1, marker: PhantomData }
+    }
+
+    /// Declares an output for people to look at: nothing of the stack reads it, and
+    /// [`Outputs::publish_if_heard`](crate::Outputs::publish_if_heard) makes its messages only where somebody does.
+    pub fn debug_output<M: Message>(&mut self, name: &str, qos: Qos) -> Output<M> {
+        let output = self.output(name, qos);
+        self.outputs[output.index].debug = true;
+        output
     }
 
     /// Declares a timer; its first event comes one period after the start.

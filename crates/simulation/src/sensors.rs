@@ -1,6 +1,6 @@
 use geometry::Point2;
 use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
-use road_map::{GeoOrigin, LocalProjection};
+use road_map::LocalProjection;
 use serde::{Deserialize, Serialize};
 
 use crate::dynamics::{EgoState, GRAVITY};
@@ -198,8 +198,8 @@ impl Errors {
         Vector3::from_fn(|_, _| self.random.normal(0.0, deviation))
     }
 
-    /// Reads GNSS with the antenna at `antenna` in the map.
-    pub fn gnss(&mut self, stamp_s: f64, antenna: Vector3<f64>, origin: &GeoOrigin, dt: f64) -> GnssSample {
+    /// Reads GNSS with the antenna at `antenna` in a map of this projection and altitude (m) of its zero.
+    pub fn gnss(&mut self, stamp_s: f64, antenna: Vector3<f64>, frame: (LocalProjection, f64), dt: f64) -> GnssSample {
         let (white, slow) = (self.noise.gnss_white_m, self.noise.gnss_slow_m);
         let keep = (-dt / 60.0).exp();
         let mut error = [0.0; 3];
@@ -209,10 +209,9 @@ impl Errors {
             *slow_error = *slow_error * keep + self.random.normal(0.0, 1.0) * push;
             error[axis] = *slow_error + self.random.normal(0.0, white * scale);
         }
-        // The map's own projection: OpenDRIVE's plane is that of its geoReference, heights are above its origin.
         let place = antenna + Vector3::from(error);
-        let (latitude_deg, longitude_deg) = LocalProjection::new(*origin).to_geographic(Point2::new(place.x, place.y));
-        let altitude_m = origin.altitude_m + place.z;
+        let (latitude_deg, longitude_deg) = frame.0.to_geographic(Point2::new(place.x, place.y));
+        let altitude_m = frame.1 + place.z;
         let variance = white * white + slow * slow;
         GnssSample {
             stamp_s,
@@ -237,6 +236,8 @@ impl Errors {
 
 #[cfg(test)]
 mod tests {
+    use road_map::GeoOrigin;
+
     use super::*;
 
     const HALF_AXIS: f64 = 6_378_137.0;
@@ -264,7 +265,7 @@ mod tests {
             let north = Vector3::new(-sin_lat * cos_lon, -sin_lat * sin_lon, cos_lat);
             let centre = earth_centred(latitude_deg, longitude_deg, 0.0);
             for (x, y) in [(0.0, 0.0), (2000.0, 0.0), (0.0, -2000.0), (-1500.0, 1700.0)] {
-                let fix = errors.gnss(0.0, Vector3::new(x, y, 3.0), &origin, 0.1);
+                let fix = errors.gnss(0.0, Vector3::new(x, y, 3.0), (LocalProjection::new(origin), 0.0), 0.1);
                 assert!((fix.altitude_m - 3.0).abs() < 1e-9);
                 let offset = earth_centred(fix.latitude_deg, fix.longitude_deg, 0.0) - centre;
                 let error = (offset.dot(&east) - x).hypot(offset.dot(&north) - y);

@@ -121,7 +121,7 @@ pub(crate) fn fixtures(map: &LaneGraph, network: &Network, ground: &Ground, seed
     if fixtures.is_empty() {
         fixtures = surroundings(network, ground, seed);
     }
-    for signal in &map.signals {
+    for signal in map.signals.iter().filter(|signal| !hangs_over_road(map, signal.position)) {
         let mut random = Random::new(combine(seed ^ 0x516, signal.id as u64));
         let z = ground.height(signal.position.x, signal.position.y);
         let body = match signal.kind {
@@ -131,6 +131,15 @@ pub(crate) fn fixtures(map: &LaneGraph, network: &Network, ground: &Ground, seed
         fixtures.push(Instance::fixture([signal.position.x, signal.position.y, z], signal.facing, body));
     }
     fixtures
+}
+
+/// Whether what stands here would stand in the way: a light that hangs on a cable or a gantry, as Lanelet2 maps have
+/// them, or a sign that a map's converter put on its stop line.
+fn hangs_over_road(map: &LaneGraph, place: Point2<Map>) -> bool {
+    map.lanes_near(place, 8.0).iter().any(|at| {
+        let lane = map.lane(at.lane).filter(|lane| lane.kind == LaneKind::Driving);
+        lane.is_some_and(|lane| at.distance < lane.width_at(at.s) / 2.0)
+    })
 }
 
 fn object_body(kind: &str, size: [f64; 3], random: &mut Random) -> Option<std::sync::Arc<Body>> {

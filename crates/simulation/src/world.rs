@@ -170,7 +170,8 @@ impl World {
         }
         if self.steps.is_multiple_of(10) {
             let antenna = isometry(&self.ego.state) * self.sensors.gnss_mount.isometry();
-            let sample = self.errors.gnss(now, antenna.translation.vector, &self.map.origin, 10.0 * STEP_S);
+            let frame = (self.map.geo(), self.map.origin.altitude_m);
+            let sample = self.errors.gnss(now, antenna.translation.vector, frame, 10.0 * STEP_S);
             if !self.faulty(now, |f| matches!(f, Fault::GnssOutage { .. })) {
                 self.gnss = Some(sample);
             }

@@ -7,6 +7,7 @@ use msgs::autoware_perception_msgs::msg::{
 use msgs::autoware_vehicle_msgs::msg::VelocityReport;
 use msgs::sensor_msgs::msg::{Imu, PointCloud2};
 use msgs::tf2_msgs::msg::TFMessage;
+use msgs::visualization_msgs::msg::MarkerArray;
 use nalgebra::{Point3, Vector3};
 use node::{Context, Definition, Event, Input, Node, NodeError, Output, Outputs, Ports, Qos, Status, Time, Timer};
 use vehicle::Vehicle;
@@ -31,6 +32,7 @@ pub struct LidarDetector {
     imu: Input<Imu>,
     tf_static: Input<TFMessage>,
     objects: Output<DetectedObjects>,
+    markers: Output<MarkerArray>,
     watch: Timer,
     parameters: Parameters,
     network: Box<dyn Network>,
@@ -74,6 +76,7 @@ impl LidarDetector {
             imu: ports.input("~/input/imu", Qos::sensor_data().with_depth(10)),
             tf_static: ports.input("~/input/tf_static", Qos::transient_local().with_depth(16)),
             objects: ports.output("~/output/objects", Qos::reliable(1)),
+            markers: ports.debug_output("~/debug/markers", Qos::reliable(1)),
             watch: ports.timer(WATCH),
             parameters,
             network,
@@ -180,6 +183,7 @@ impl Node for LidarDetector {
             self.heard = Some(event.now);
             match self.detect(&message) {
                 Ok((objects, status)) => {
+                    outputs.publish_if_heard(self.markers, || markers::detected(&objects));
                     outputs.publish(self.objects, objects);
                     self.tell(status, outputs);
                 }

@@ -7,6 +7,7 @@ use geometry::{Map, Pose2};
 use msgs::autoware_perception_msgs::msg::{PredictedObjects, TrafficLightElement, TrafficLightGroupArray};
 use msgs::autoware_planning_msgs::msg::{LaneletRoute, Trajectory};
 use msgs::nav_msgs::msg::Odometry;
+use msgs::visualization_msgs::msg::MarkerArray;
 use road_map::{LaneId, SignalGroupId};
 
 use crate::message::{read_object, read_pose, to_trajectory};
@@ -35,6 +36,7 @@ pub struct MotionPlanner {
     route_input: Input<LaneletRoute>,
     signals: Input<TrafficLightGroupArray>,
     trajectory: Output<Trajectory>,
+    markers: Output<MarkerArray>,
     fallback: Timer,
     planner: Planner,
     ego: Option<Ego>,
@@ -57,6 +59,7 @@ impl Definition for MotionPlanner {
             route_input: ports.input("~/input/route", Qos::transient_local()),
             signals: ports.input("~/input/traffic_signals", Qos::reliable(1)),
             trajectory: ports.output("~/output/trajectory", Qos::reliable(1)),
+            markers: ports.debug_output("~/debug/markers", Qos::reliable(1)),
             fallback: ports.timer(Duration::from_millis(100)),
             planner: Planner::new(context.require_map(Self::NAME)?, context.vehicle, parameters),
             ego: None,
@@ -174,7 +177,6 @@ impl MotionPlanner {
         match self.planner.plan(&situation) {
             Ok(plan) => {
                 self.verdicts = plan.verdicts;
-                outputs.publish(self.trajectory, to_trajectory(&plan.points, stamp, ego.z, &self.planner.vehicle));
                 let status = if blind && self.last_objects.is_none() {
                     Status::warn("waiting for ~/input/objects: standing until they come")
                 } else if blind {
@@ -191,6 +193,10 @@ impl MotionPlanner {
                 } else {
                     Status { message: format!("stopping: {}", plan.reason), ..Status::ok() }
                 };
+                let trajectory = to_trajectory(&plan.points, stamp, ego.z, &self.planner.vehicle);
+                let said = if status == Status::ok() { "" } else { &status.message };
+                outputs.publish_if_heard(self.markers, || markers::trajectory(&trajectory, said));
+                outputs.publish(self.trajectory, trajectory);
                 let standing = self.planner.stood(&situation) > 2.0 && status.values.is_empty();
                 let status = if standing { status.with("proposals", &self.verdicts) } else { status };
                 self.tell(now, status, outputs);

@@ -4,6 +4,7 @@ use msgs::autoware_perception_msgs::msg::{
     DetectedObjects, ObjectClassification, Shape, TrackedObject, TrackedObjectKinematics, TrackedObjects,
 };
 use msgs::nav_msgs::msg::Odometry;
+use msgs::visualization_msgs::msg::MarkerArray;
 use node::{Context, Definition, Event, Input, Node, NodeError, Output, Outputs, Ports, Qos, Status, Time};
 
 use crate::measurement::{Measurement, Refusal};
@@ -17,6 +18,7 @@ pub struct ObjectTracker {
     objects: Input<DetectedObjects>,
     odometry: Input<Odometry>,
     tracked: Output<TrackedObjects>,
+    markers: Output<MarkerArray>,
     parameters: Parameters,
     buffer: OdometryBuffer,
     tracker: Tracker,
@@ -36,6 +38,7 @@ impl Definition for ObjectTracker {
             objects: ports.input("~/input/objects", Qos::reliable(1)),
             odometry: ports.input("~/input/kinematic_state", Qos::reliable(10)),
             tracked: ports.output("~/output/objects", Qos::reliable(1)),
+            markers: ports.debug_output("~/debug/markers", Qos::reliable(1)),
             buffer: OdometryBuffer::default(),
             tracker: Tracker::new(parameters.clone()),
             parameters,
@@ -56,6 +59,7 @@ impl Node for ObjectTracker {
         } else if let Some(objects) = event.message(self.objects) {
             match self.track(objects) {
                 Ok((tracked, status)) => {
+                    outputs.publish_if_heard(self.markers, || markers::tracked(&tracked));
                     outputs.publish(self.tracked, tracked);
                     self.tell(status, outputs);
                 }

@@ -14,6 +14,7 @@ use geometry::{Map, Pose2};
 use msgs::autoware_planning_msgs::msg::LaneletRoute;
 use msgs::geometry_msgs::msg::PoseStamped;
 use msgs::nav_msgs::msg::Odometry;
+use msgs::visualization_msgs::msg::MarkerArray;
 use node::{Context, Definition, Event, Input, Node, NodeError, Output, Outputs, Ports, Qos, Status, Time};
 use road_map::{LaneGraph, LanePosition, Route, RouteOptions};
 
@@ -22,6 +23,9 @@ pub struct RoutePlanner {
     odometry: Input<Odometry>,
     goal_input: Input<PoseStamped>,
     route_output: Output<LaneletRoute>,
+    markers: Output<MarkerArray>,
+    /// Whether the map was shown.
+    drawn: bool,
     parameters: Parameters,
     map: Arc<LaneGraph>,
     goal: Option<Pose2<Map>>,
@@ -41,6 +45,8 @@ impl Definition for RoutePlanner {
             odometry: ports.input("~/input/kinematic_state", Qos::reliable(1)),
             goal_input: ports.input("~/input/goal", Qos::transient_local()),
             route_output: ports.output("~/output/route", Qos::transient_local()),
+            markers: ports.debug_output("~/debug/markers", Qos::transient_local()),
+            drawn: false,
             map: context.require_map(Self::NAME)?,
             parameters,
             goal: None,
@@ -54,6 +60,10 @@ impl Definition for RoutePlanner {
 
 impl Node for RoutePlanner {
     fn on_event(&mut self, event: &Event, outputs: &mut Outputs) {
+        if !self.drawn {
+            self.drawn = true;
+            outputs.publish_if_heard(self.markers, || markers::road(&self.map, None));
+        }
         if let Some(goal) = event.message(self.goal_input) {
             match message::read_pose("goal", &goal.header.frame_id, &goal.pose) {
                 Ok(pose) => {
@@ -108,7 +118,9 @@ impl RoutePlanner {
                 let summary = format!("route of {} lanes", route.segments.len());
                 let status =
                     Status { message: summary, ..Status::ok() }.with("length_m", format!("{:.0}", route.length_m));
-                outputs.publish(self.route_output, message::to_message(&route, ego, goal, &odometry.header.stamp));
+                let message = message::to_message(&route, ego, goal, &odometry.header.stamp);
+                outputs.publish_if_heard(self.markers, || markers::road(&self.map, Some(&message)));
+                outputs.publish(self.route_output, message);
                 self.route = Some(route);
                 self.off_since = None;
                 self.tell(status, outputs);

@@ -4,6 +4,7 @@ use msgs::autoware_perception_msgs::msg::{
 };
 use msgs::geometry_msgs::msg::Pose;
 use msgs::nav_msgs::msg::Odometry;
+use msgs::visualization_msgs::msg::MarkerArray;
 use node::{Context, Definition, Event, Input, Node, NodeError, Output, Outputs, Ports, Qos, Status, Time};
 use serde::Deserialize;
 use vehicle::Vehicle;
@@ -31,6 +32,7 @@ pub struct TrajectoryPredictor {
     objects: Input<TrackedObjects>,
     odometry: Input<Odometry>,
     predicted: Output<PredictedObjects>,
+    markers: Output<MarkerArray>,
     parameters: Parameters,
     vehicle: Vehicle,
     predictor: Predictor,
@@ -73,6 +75,7 @@ impl TrajectoryPredictor {
             objects: ports.input("~/input/objects", Qos::reliable(1)),
             odometry: ports.input("~/input/kinematic_state", Qos::reliable(1)),
             predicted: ports.output("~/output/objects", Qos::reliable(1)),
+            markers: ports.debug_output("~/debug/markers", Qos::reliable(1)),
             parameters,
             vehicle,
             predictor: Predictor::new(road, network),
@@ -151,6 +154,7 @@ impl Node for TrajectoryPredictor {
         } else if let Some(message) = event.message(self.objects) {
             match self.predict(message) {
                 Ok((predicted, status)) => {
+                    outputs.publish_if_heard(self.markers, || markers::predicted(&predicted));
                     outputs.publish(self.predicted, predicted);
                     self.tell(status, outputs);
                 }

@@ -95,6 +95,11 @@ impl Outward for Wire {
         }
     }
 
+    fn is_heard(&self, member: usize, output: usize) -> bool {
+        let outlet = &self.members[member].outlets[output];
+        outlet.kept || outlet.writer.matched() > 0
+    }
+
     fn facts(&self, member: usize) -> Vec<(String, String)> {
         let member = &self.members[member];
         let age = lock(&member.age).map(|age| ("age_of_data_ms".to_owned(), format!("{:.1}", age * 1e3)));
