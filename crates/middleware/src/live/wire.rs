@@ -97,7 +97,7 @@ impl Outward for Wire {
 
     fn is_heard(&self, member: usize, output: usize) -> bool {
         let outlet = &self.members[member].outlets[output];
-        outlet.kept || outlet.writer.matched() > 0
+        outlet.kept || outlet.publisher.is_read()
     }
 
     fn facts(&self, member: usize) -> Vec<(String, String)> {
