@@ -119,7 +119,7 @@ fn a_bad_scenario_launch_argument_or_seed_range_is_named() {
 }
 
 #[test]
-fn a_lanelet2_map_is_looked_at_converted_and_not_driven_on_in_the_simulator() {
+fn a_lanelet2_map_is_looked_at_and_converted() {
     let cwd = folder("lanelet2");
     let file = cwd.join("town.osm");
     // One that an earlier run left.
@@ -139,7 +139,6 @@ fn a_lanelet2_map_is_looked_at_converted_and_not_driven_on_in_the_simulator() {
     assert!(std::fs::read_to_string(picture).unwrap().starts_with("<svg"));
     let checked = ferrodrive(&["map", "check", town.to_str().unwrap()], &share());
     assert_eq!(String::from_utf8_lossy(&checked.stdout), "nothing found\n");
-    assert_refused(&ferrodrive(&["drive", "--map", file.to_str().unwrap()], &share()), &["town.osm", ".xodr"]);
     std::fs::remove_file(cwd.join("map_projector_info.yaml")).unwrap();
     assert_eq!(ferrodrive(&["map", "info", file.to_str().unwrap()], &share()).status.code(), Some(2));
 }

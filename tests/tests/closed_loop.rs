@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use ferrodrive::drive::{ClockKind, Options, drive};
 use system_tests::{share, stack, town01};
@@ -47,6 +48,24 @@ fn completes_a_route_on_a_map_of_the_users_own() {
     let options = Options { map: Some(map), ..options("town01", "smoke", 2001) };
     let (record, _) = drive(&share(), &options).unwrap();
     assert!(record.succeeded(), "{}\n{:?}\n{:?}", record.table(), record.events, record.emergency_stops);
+}
+
+/// The simulator's GNSS and the localizer share the map's own projection: were one of them another, the car would be lost.
+#[test]
+fn drives_on_a_lanelet2_map() {
+    let folder = std::env::temp_dir().join(format!("ferrodrive_lanelet2_{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (map, projector) = stack().map.to_lanelet2().unwrap();
+    std::fs::write(folder.join("town.osm"), map).unwrap();
+    std::fs::write(folder.join("map_projector_info.yaml"), projector).unwrap();
+    let map = Arc::new(road_map::LaneGraph::from_file(&folder.join("town.osm"), None).unwrap());
+    let scenario = simulation::smoke_scenario(&map, 2004).unwrap();
+    let scenario = simulation::Scenario { duration_s: 25.0, ..scenario };
+    let witness = system_tests::drive(&scenario, |stack| stack.map = map);
+    let fastest = witness.speeds.iter().map(|(_, speed)| *speed).fold(0.0, f64::max);
+    assert!(fastest > 3.0, "at most {fastest} m/s; {:?}", witness.statuses);
+    assert!(witness.errors_of("localizer", 2.0).is_empty(), "{:?}", witness.errors_of("localizer", 2.0));
+    assert!(witness.events.iter().all(|event| !event.contains("collision")), "{:?}", witness.events);
 }
 
 #[test]
