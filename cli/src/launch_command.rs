@@ -76,6 +76,7 @@ pub fn launch_composed(
         let Made { node, ports, citizen } =
             stack::make(launched, &context).with_context(|| format!("node {} cannot be started", launched.name))?;
         graph.add(&launched.name, node, ports, &launched.remaps, Duration::ZERO)?;
+        graph.override_qos(&launched.name, &driver.qos_overrides)?;
         citizens.push(citizen);
     }
     let backend = backend::from_environment()?;

@@ -27,6 +27,7 @@ pub fn run(share: &Path, arguments: &RosArguments, log: Option<LogLines>) -> any
         stack::make(node, &context).with_context(|| format!("node {} cannot be started", node.name))?;
     let mut graph = Graph::default();
     graph.add(&node.name, value, ports, &node.remaps, Duration::ZERO)?;
+    graph.override_qos(&node.name, &driver.qos_overrides)?;
     let backend = backend::from_environment()?;
     let options = Options {
         use_sim_time: driver.use_sim_time,

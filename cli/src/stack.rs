@@ -126,6 +126,8 @@ pub struct DriverParameters {
     pub use_sim_time: bool,
     /// OpenDRIVE or Lanelet2 file, relative to the share folder.
     pub map: Option<String>,
+    /// As [`middleware::Graph::override_qos`] takes it.
+    pub qos_overrides: serde_json::Map<String, serde_json::Value>,
 }
 
 /// What a single node may know of its installation.
@@ -174,7 +176,12 @@ fn read_parameters(launched: &LaunchedNode) -> anyhow::Result<(Parameters, Drive
         Some(serde_json::Value::String(path)) => Some(path).filter(|path| !path.is_empty()),
         Some(value) => anyhow::bail!("map_path: expected the path of an OpenDRIVE or Lanelet2 file, got {value}"),
     };
-    Ok((parameters, DriverParameters { use_sim_time, map }))
+    let qos_overrides = match parameters.take("qos_overrides") {
+        None => serde_json::Map::new(),
+        Some(serde_json::Value::Object(by_topic)) => by_topic,
+        Some(value) => anyhow::bail!("qos_overrides: expected topics, got {value}"),
+    };
+    Ok((parameters, DriverParameters { use_sim_time, map, qos_overrides }))
 }
 
 /// The parameters of a node that its driver reads.
@@ -200,11 +207,20 @@ pub fn make(launched: &LaunchedNode, context: &Context) -> anyhow::Result<Made> 
     let mut values = parameters.values().clone();
     let own: Vec<String> = values.keys().cloned().collect();
     values.insert("use_sim_time".into(), driver.use_sim_time.into());
+    if !driver.qos_overrides.is_empty() {
+        values.insert("qos_overrides".into(), driver.qos_overrides.into());
+    }
     let mut declared: Vec<Declared> =
         launched.parameter_files.iter().flat_map(|file| parameter_comments::read(file)).collect();
     declared.push(Declared {
         name: "use_sim_time".into(),
         description: "whether time is the topic /clock; read when the process starts".into(),
+        range: None,
+        fixed: true,
+    });
+    declared.push(Declared {
+        name: "qos_overrides".into(),
+        description: "quality of service of a topic's end, times in ns; read when the process starts".into(),
         range: None,
         fixed: true,
     });

@@ -11,7 +11,7 @@ from cyclonedds.idl.types import int64
 from cyclonedds.util import duration
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests/peer"))
-from ros_peer import ALL, KEPT, KEPT_ALL, LOST, TEN, main, ros, say, waited
+from ros_peer import ALL, KEPT_ALL, LOST, TEN, kept, main, ros, say, waited
 
 Text = ros("std_msgs/msg/String")
 Odd = make_idl_struct("Odd", "odd_msgs::msg::dds_::Odd_", {"number": int64})
@@ -20,7 +20,7 @@ Plain = make_idl_struct("Plain", "Plain", {"number": int64})
 
 def publish(peer):
     """Texts of every length, a latched topic written before anybody listens, lossy ones, and types nobody knows."""
-    latched = peer.writer("rt/latched", Text, KEPT)
+    latched = peer.writer("rt/latched", Text, kept(3))
     for number in range(5):
         latched.write(Text(f"latched {number}"))
     say(ready=True)
@@ -54,7 +54,7 @@ def listen(peer):
         velocities.extend((nanoseconds(v.header.stamp), v.longitudinal_velocity) for v in velocity.take(N=1000))
         if velocities and goal is None:
             # Late: it was written before.
-            goal = peer.reader("rt/planning/mission_planning/goal", ros("geometry_msgs/msg/PoseStamped"), KEPT)
+            goal = peer.reader("rt/planning/mission_planning/goal", ros("geometry_msgs/msg/PoseStamped"), kept(3))
         if goal:
             goals.extend((g.pose.position.x, g.pose.position.y) for g in goal.take(N=10))
         return len(velocities) >= 700 and goals

@@ -75,18 +75,18 @@ def service(name):
 RELIABLE = Policy.Reliability.Reliable(duration(seconds=30))
 TEN = Qos(RELIABLE, Policy.History.KeepLast(10))
 ALL = Qos(RELIABLE, Policy.History.KeepAll)
-KEPT = Qos(
-    RELIABLE,
-    Policy.Durability.TransientLocal,
-    Policy.History.KeepLast(10),
-    Policy.DurabilityService(
-        cleanup_delay=0,
-        history=Policy.History.KeepLast(10),
-        max_samples=-1,
-        max_instances=-1,
-        max_samples_per_instance=-1,
-    ),
-)
+
+
+def kept(depth):
+    """Transient local; the durability service's history is what late joiners get."""
+    history = Policy.History.KeepLast(depth)
+    service = Policy.DurabilityService(
+        cleanup_delay=0, history=history, max_samples=-1, max_instances=-1, max_samples_per_instance=-1
+    )
+    return Qos(RELIABLE, Policy.Durability.TransientLocal, history, service)
+
+
+KEPT = kept(10)
 KEPT_ALL = Qos(RELIABLE, Policy.Durability.TransientLocal, Policy.History.KeepAll)
 LOST = Qos(Policy.Reliability.BestEffort, Policy.History.KeepLast(10))
 

@@ -79,7 +79,12 @@ impl QosProfile {
             if self.reliability == "best_effort" { Reliability::BestEffort } else { Reliability::Reliable };
         let durability =
             if self.durability == "transient_local" { Durability::TransientLocal } else { Durability::Volatile };
-        Qos { depth: usize::try_from(self.depth).unwrap_or(usize::MAX).max(1), reliability, durability }
+        Qos {
+            depth: usize::try_from(self.depth).unwrap_or(usize::MAX).max(1),
+            reliability,
+            durability,
+            ..Qos::reliable(1)
+        }
     }
 }
 

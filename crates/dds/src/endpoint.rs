@@ -117,24 +117,27 @@ extern "C" fn collect(arg: *mut c_void, raw: *const dds_sys::Endpoint) {
     }));
 }
 
-/// What discovery knows.
-pub(crate) fn known(participant: dds_sys::Entity, kind: Kind) -> Result<Vec<Endpoint>, DdsError> {
-    let what = match kind {
+/// As `shim/endpoints.h` numbers them.
+pub(crate) fn number(kind: Kind) -> u32 {
+    match kind {
         Kind::Participant => 0,
         Kind::Writer => 1,
         Kind::Reader => 2,
-    };
+    }
+}
+
+/// What discovery knows.
+pub(crate) fn known(participant: dds_sys::Entity, kind: Kind) -> Result<Vec<Endpoint>, DdsError> {
     let mut list: Vec<Endpoint> = Vec::new();
     // SAFETY: `collect` gets the vector that outlives the call.
-    let code = unsafe { dds_sys::fd_visit(participant, what, collect, (&raw mut list).cast()) };
+    let code = unsafe { dds_sys::fd_visit(participant, number(kind), collect, (&raw mut list).cast()) };
     if code < 0 { Err(DdsError::core("reading what discovery knows", code)) } else { Ok(list) }
 }
 
 /// The ends that an endpoint is connected with; `kind`: theirs.
 pub(crate) fn matched(endpoint: dds_sys::Entity, kind: Kind) -> Result<Vec<Endpoint>, DdsError> {
-    let what = if kind == Kind::Writer { 1 } else { 2 };
     let mut list: Vec<Endpoint> = Vec::new();
     // SAFETY: `collect` gets the vector that outlives the call.
-    let code = unsafe { dds_sys::fd_visit_matched(endpoint, what, collect, (&raw mut list).cast()) };
+    let code = unsafe { dds_sys::fd_visit_matched(endpoint, number(kind), collect, (&raw mut list).cast()) };
     if code < 0 { Err(DdsError::core("asking for the connected ends", code)) } else { Ok(list) }
 }

@@ -15,6 +15,7 @@ pub(crate) struct Events {
     pub deadlines_missed: AtomicU32,
     pub lost: AtomicU32,
     pub silent: AtomicU32,
+    pub fell_silent: AtomicU32,
 }
 
 /// Events with the C receiver that leads to them; both must outlive the entity.
@@ -50,7 +51,10 @@ extern "C" fn hear(arg: *mut c_void, kind: u32, total: u32, current: u32, detail
             event::INCOMPATIBLE => events.incompatible.store(total, Ordering::Release),
             event::DEADLINE => events.deadlines_missed.store(total, Ordering::Release),
             event::LOST => events.lost.store(total, Ordering::Release),
-            event::LIVELINESS => events.silent.store(detail, Ordering::Release),
+            event::LIVELINESS => {
+                let before = events.silent.swap(detail, Ordering::AcqRel);
+                events.fell_silent.fetch_add(detail.saturating_sub(before), Ordering::AcqRel);
+            }
             _ => {}
         }
         events.notify.notify_one();

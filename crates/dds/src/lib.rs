@@ -21,6 +21,7 @@
 #![allow(unsafe_code)]
 
 mod compatibility;
+mod discovery;
 mod endpoint;
 mod error;
 mod events;
@@ -31,6 +32,7 @@ mod settings;
 mod writer;
 
 pub use compatibility::{Incompatibility, Mismatch, mismatches};
+pub use discovery::Discovery;
 pub use endpoint::{Endpoint, Guid, Kind};
 pub use error::DdsError;
 pub use participant::Participant;

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use crate::endpoint::{self, Endpoint, Guid, Kind};
 use crate::events::Listening;
-use crate::{DdsError, Qos, Reader, Settings, Writer};
+use crate::{DdsError, Discovery, Qos, Reader, Settings, Writer};
 
 /// A domain of this process: the core has one for each number, with one configuration.
 struct Domain {
@@ -156,6 +156,14 @@ impl Participant {
     /// [`DdsError`] where the core cannot tell.
     pub fn known(&self, kind: Kind) -> Result<Vec<Endpoint>, DdsError> {
         endpoint::known(self.inner.entity, kind)
+    }
+
+    /// Tells when there is news for [`Participant::known`].
+    ///
+    /// # Errors
+    /// [`DdsError`] where the core cannot tell.
+    pub fn discovery(&self) -> Result<Discovery, DdsError> {
+        Discovery::new(Arc::clone(&self.inner))
     }
 
     fn endpoint(

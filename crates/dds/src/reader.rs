@@ -153,6 +153,11 @@ impl Reader {
         self.listening.events.silent.load(Ordering::Acquire)
     }
 
+    /// How often a connected writer was not heard of within its lease so far.
+    pub fn liveliness_lost(&self) -> u32 {
+        self.listening.events.fell_silent.load(Ordering::Acquire)
+    }
+
     /// Writers refused so far for their quality of service.
     pub fn refused(&self) -> u32 {
         self.listening.events.incompatible.load(Ordering::Acquire)

@@ -144,6 +144,8 @@ unsafe extern "C" {
         visit: extern "C" fn(*mut c_void, *const Endpoint),
         arg: *mut c_void,
     ) -> i32;
+    pub fn fd_create_discovery_reader(participant: Entity, what: u32, receiver: *const Receiver) -> Entity;
+    pub fn fd_drain(reader: Entity) -> i32;
     pub fn fd_visit_matched(
         endpoint: Entity,
         what: u32,

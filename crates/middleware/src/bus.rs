@@ -33,6 +33,9 @@ pub(crate) trait Outward: Send + Sync {
     fn is_heard(&self, member: usize, output: usize) -> bool;
     /// What is known of the node beyond its own status.
     fn facts(&self, member: usize) -> Vec<(String, String)>;
+    /// What is wrong with the node's ends: deadlines missed since last asked, publishers gone silent, ends that do not
+    /// meet.
+    fn complaints(&self, member: usize) -> Vec<String>;
 }
 
 pub(crate) struct Bus<T> {

@@ -1,6 +1,6 @@
 //! The driver for many nodes in one process on the wall clock.
 //!
-//! Each node is a tokio task of its own with a bounded mailbox: where a node is slow, the oldest message of an input
+//! Each node has a thread of its own and a bounded mailbox: where a node is slow, the oldest message of an input
 //! makes room for the newest, and the loss is counted.
 
 use std::collections::BTreeMap;
@@ -51,17 +51,22 @@ pub(crate) async fn run_members<T: Tap + 'static>(
     let tasks: Vec<_> = members
         .into_iter()
         .enumerate()
-        .map(|(index, (member, orders))| tokio::spawn(Runner::new(Arc::clone(&bus), index, member, orders).run()))
+        .map(|(index, (member, orders))| {
+            let runner = Runner::new(Arc::clone(&bus), index, member, orders);
+            tokio::task::spawn_blocking(move || on_this_thread(runner))
+        })
         .collect();
+    // Also where nobody waits for the run any more: threads are not cancelled.
+    let running = Running(Arc::clone(&bus));
     bus.wait_for_end(limit).await;
-    bus.stop();
+    drop(running);
     let mut latencies = BTreeMap::new();
     for (name, task) in names.iter().zip(tasks) {
         match task.await {
             Ok(latency) => {
                 latencies.insert(name.clone(), latency);
             }
-            Err(error) => tracing::error!(node = name.as_str(), "the node's task ended early: {error}"),
+            Err(error) => tracing::error!(node = name.as_str(), "the node ended early: {error}"),
         }
     }
     helpers.iter().for_each(tokio::task::JoinHandle::abort);
@@ -72,6 +77,22 @@ pub(crate) async fn run_members<T: Tap + 'static>(
     let dropped = names.into_iter().zip(&bus.mailboxes).map(|(n, m)| (n, m.dropped())).collect();
     let bus = Arc::into_inner(bus).expect("every task has ended and given its share back");
     (Report { latencies, dropped }, bus.tap.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Stops the nodes when it is dropped.
+struct Running<T: Tap>(Arc<Bus<T>>);
+
+impl<T: Tap> Drop for Running<T> {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+/// A node computes for as long as it needs, and its timers wake no thread but its own: on a shared pool each event of a
+/// node had another worker take over meanwhile, which cost ten times what a small node's event does.
+fn on_this_thread<T: Tap + 'static>(runner: Runner<T>) -> Latency {
+    let clock = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    clock.expect("a runtime of timers only asks nothing of the system").block_on(runner.run())
 }
 
 /// A tap that lets everything pass.

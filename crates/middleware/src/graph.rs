@@ -71,6 +71,16 @@ pub enum GraphError {
         /// The names there are.
         ports: String,
     },
+    /// A quality of service that cannot be.
+    #[error("node {node}: {what}: {reason}")]
+    QosOverride {
+        /// The node.
+        node: String,
+        /// The parameter.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Two nodes share a name.
     #[error("two nodes are named {0}; give one another name")]
     DuplicateNode(String),

@@ -15,6 +15,7 @@ mod latency;
 pub mod live;
 mod lockstep;
 mod mailbox;
+mod qos_overrides;
 mod replay;
 pub mod ros;
 mod runner;

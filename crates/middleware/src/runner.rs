@@ -1,4 +1,4 @@
-//! One node's task.
+//! One node's thread.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -71,12 +71,10 @@ impl<T: Tap + 'static> Runner<T> {
             }
             if let Some(timer) = self.due_timer(&mut due) {
                 self.handle(EventKind::Timer(timer));
-                tokio::task::yield_now().await;
                 continue;
             }
             if let Some((input, message)) = bus.mailboxes[self.index].take() {
                 self.handle(EventKind::Message(input, message));
-                tokio::task::yield_now().await;
                 continue;
             }
             let heartbeat = tokio::time::Instant::from_std(self.told + HEARTBEAT);
@@ -138,7 +136,7 @@ impl<T: Tap + 'static> Runner<T> {
         let debug = self.member.debug_outputs().filter(|(output, topic)| bus.is_heard(index, *output, *topic));
         self.outputs.set_heard(debug.map(|(output, _)| output));
         let started = Instant::now();
-        tokio::task::block_in_place(|| self.member.node.on_event(&event, &mut self.outputs));
+        self.member.node.on_event(&event, &mut self.outputs);
         let took = started.elapsed();
         let published = self.outputs.take_published();
         if !published.is_empty() {
@@ -179,6 +177,12 @@ impl<T: Tap + 'static> Runner<T> {
                 .with("latency_max_ms", format!("{:.2}", latency.max))
                 .with("dropped_inputs", self.bus.mailboxes[self.index].dropped());
             status.values.extend(wire.facts(self.index));
+            let complaints = wire.complaints(self.index);
+            if !complaints.is_empty() {
+                status.level = status.level.max(node::Level::Warn);
+                let own = std::mem::take(&mut status.message);
+                status.message = [own].into_iter().chain(complaints).collect::<Vec<_>>().join("; ");
+            }
         }
         let message = diagnostics::message(self.bus.now(), &self.member.name, &status);
         self.bus.publish(self.index, None, self.bus.diagnostics, Arc::new(message));

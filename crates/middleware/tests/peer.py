@@ -8,9 +8,11 @@ import time
 from pathlib import Path
 
 from cyclonedds.builtin import BuiltinDataReader, BuiltinTopicDcpsParticipant, BuiltinTopicDcpsPublication, BuiltinTopicDcpsSubscription
+from cyclonedds.core import Policy, Qos
+from cyclonedds.util import duration
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "tests/peer"))
-from ros_peer import ALL, KEPT, LOST, TEN, Client, main, ros, say, user_data, waited
+from ros_peer import ALL, KEPT, LOST, RELIABLE, TEN, Client, main, ros, say, user_data, waited
 
 Text = ros("std_msgs/msg/String")
 Number = ros("std_msgs/msg/Int64")
@@ -129,6 +131,31 @@ def slow_client(peer):
     say(quick=quick.answer(2, 1).values[0].double_value)
     slow.make_reader()
     say(slow=slow.answer(1, 1).values[0].double_value)
+
+
+def promising(peer):
+    """A writer that offers a deadline and proves by publishing that it lives."""
+    qos = Qos(
+        RELIABLE,
+        Policy.History.KeepLast(10),
+        Policy.Deadline(duration(milliseconds=100)),
+        Policy.Liveliness.ManualByTopic(duration(milliseconds=300)),
+    )
+    return peer.writer("rt/left/text", Text, qos)
+
+
+def falls_silent(peer):
+    writer = promising(peer)
+    waited("the relay", writer.get_matched_subscriptions)
+    writer.write(Text("the last"))
+    time.sleep(3)
+    say(silent_s=3)
+
+
+def offers_little(peer):
+    writer = promising(peer)
+    time.sleep(3)
+    say(matched=len(writer.get_matched_subscriptions()))
 
 
 def burst_out(peer):

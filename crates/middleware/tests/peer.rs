@@ -141,8 +141,12 @@ struct Statuses(Arc<Mutex<BTreeMap<String, BTreeMap<String, String>>>>);
 impl Tap for Statuses {
     fn on_message(&mut self, _: Time, _: &Topic, message: &Shared) -> std::ops::ControlFlow<()> {
         for status in message.as_any().downcast_ref::<DiagnosticArray>().iter().flat_map(|array| &array.status) {
-            let values = status.values.iter().map(|v| (v.key.clone(), v.value.clone())).collect();
-            self.0.lock().unwrap().insert(status.name.clone(), values);
+            let mut values: BTreeMap<_, _> = status.values.iter().map(|v| (v.key.clone(), v.value.clone())).collect();
+            let mut all = self.0.lock().unwrap();
+            // All that it said: the last is from after the peer left.
+            let before = all.get(&status.name).map_or("", |of| &of["message"]);
+            values.insert("message".into(), format!("{before}\n{}", status.message));
+            all.insert(status.name.clone(), values);
         }
         std::ops::ControlFlow::Continue(())
     }
@@ -150,12 +154,23 @@ impl Tap for Statuses {
 
 /// Runs the nodes while `check` talks with the peer.
 fn with_nodes(mode: &str, domain: u32, check: impl FnOnce(&mut Peer) + Send + 'static) -> Option<Statuses> {
+    with_nodes_and_qos(mode, domain, &json!({}), check)
+}
+
+/// `overrides`: of the relay's quality of service.
+fn with_nodes_and_qos(
+    mode: &str,
+    domain: u32,
+    overrides: &Value,
+    check: impl FnOnce(&mut Peer) + Send + 'static,
+) -> Option<Statuses> {
     let mut peer = Peer::start(mode, domain)?;
     let statuses = Statuses::default();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let backend = Arc::new(Embedded::new(&settings(domain)).unwrap());
-        let (graph, citizens) = graph();
+        let (mut graph, citizens) = graph();
+        graph.override_qos("left/relay", overrides.as_object().unwrap()).unwrap();
         let facts = Arc::new(|_: &str| vec![("model.m.execution_provider".to_owned(), "cpu".to_owned())]);
         let options = Options { use_sim_time: false, facts, citizens, log: None };
         let run = live::run(graph, statuses.clone(), backend, options, Duration::from_secs(120));
@@ -250,6 +265,32 @@ fn a_client_whose_reader_is_not_found_holds_up_no_other() {
         assert_eq!(peer.says(), json!({"quick": 2.5}));
         assert_eq!(peer.says(), json!({"slow": 2.5}));
     });
+}
+
+#[test]
+fn a_missed_deadline_and_lost_liveliness_are_told_in_diagnostics() {
+    let asked = json!({"/left/text": {"subscription": {
+        "deadline": 200_000_000, "liveliness": "manual_by_topic", "liveliness_lease_duration": 400_000_000,
+    }}});
+    let statuses = with_nodes_and_qos("falls_silent", 110, &asked, |peer| assert_eq!(peer.says()["silent_s"], 3));
+    let Some(statuses) = statuses else { return };
+    let relay = statuses.0.lock().unwrap()["left/relay"].clone();
+    assert!(relay["deadlines_missed./left/text"].parse::<u32>().unwrap() >= 3, "{relay:?}");
+    assert_eq!(relay["liveliness_lost./left/text"], "1", "{relay:?}");
+    let message = &relay["message"];
+    assert!(message.contains("/left/text: ") && message.contains("deadlines missed since last told"), "{message}");
+    assert!(message.contains("1 publishers not heard of within their lease"), "{message}");
+}
+
+#[test]
+fn a_publisher_that_offers_too_little_is_told_in_diagnostics_with_both_sides_settings() {
+    let asked = json!({"/left/text": {"subscription": {"deadline": 50_000_000}}});
+    let statuses = with_nodes_and_qos("offers_little", 112, &asked, |peer| assert_eq!(peer.says()["matched"], 0));
+    let Some(statuses) = statuses else { return };
+    let relay = statuses.0.lock().unwrap()["left/relay"].clone();
+    assert_eq!(relay["incompatible_qos./left/text"], "1", "{relay:?}");
+    let told = "deadline: the writer offers 100ms, the reader asks for 50ms";
+    assert!(relay["message"].contains(told), "{relay:?}");
 }
 
 fn keep_all() -> dds::Qos {

@@ -33,7 +33,9 @@ pub use context::{Context, NodeError};
 pub use event::{Event, EventKind, Level, Outputs, Published, Status};
 pub use message::{AnyMessage, MessageType, Shared};
 pub use parameters::{ParameterError, Parameters};
-pub use ports::{Durability, Input, InputPort, Output, OutputPort, Ports, Qos, Reliability, Timer, TimerPort};
+pub use ports::{
+    Durability, Input, InputPort, Liveliness, Output, OutputPort, Ports, Qos, Reliability, Timer, TimerPort,
+};
 pub use time::Time;
 
 /// A node: takes inputs with their time, gives outputs back.

@@ -23,7 +23,20 @@ pub enum Durability {
     TransientLocal,
 }
 
+/// What proves that a writer lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Liveliness {
+    /// Its process does.
+    Automatic,
+    /// It publishes.
+    ManualByTopic,
+}
+
 /// Quality of service of a topic's end. `depth` bounds the queue; when it is full the oldest sample is dropped.
+///
+/// Between an output that offers and an input that asks, ROS 2's rules hold on the wire: no connection where the offer
+/// is less than what is asked for. Deadline, liveliness and lifespan are kept by the wire and by nothing else: they
+/// have no effect between nodes of one process, in lockstep or in a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Qos {
     /// Samples kept, at least 1.
@@ -32,27 +45,48 @@ pub struct Qos {
     pub reliability: Reliability,
     /// Durability.
     pub durability: Durability,
+    /// Longest time between two messages: offered, or asked for and reported where it is missed. `None`: any.
+    pub deadline: Option<Duration>,
+    /// Liveliness.
+    pub liveliness: Liveliness,
+    /// A writer that did not prove within this time that it lives counts as dead. `None`: never.
+    pub lease: Option<Duration>,
+    /// Messages older than this, by the clocks of both machines, are not delivered. `None`: any age.
+    pub lifespan: Option<Duration>,
 }
 
 impl Qos {
     /// ROS 2's sensor data profile with the newest sample only.
     pub const fn sensor_data() -> Self {
-        Self { depth: 1, reliability: Reliability::BestEffort, durability: Durability::Volatile }
+        Self { reliability: Reliability::BestEffort, ..Self::reliable(1) }
     }
 
     /// Reliable, with a queue of `depth`.
     pub const fn reliable(depth: usize) -> Self {
-        Self { depth, reliability: Reliability::Reliable, durability: Durability::Volatile }
+        Self {
+            depth,
+            reliability: Reliability::Reliable,
+            durability: Durability::Volatile,
+            deadline: None,
+            liveliness: Liveliness::Automatic,
+            lease: None,
+            lifespan: None,
+        }
     }
 
     /// Reliable and kept for late joiners (ROS 1's "latched").
     pub const fn transient_local() -> Self {
-        Self { depth: 1, reliability: Reliability::Reliable, durability: Durability::TransientLocal }
+        Self { durability: Durability::TransientLocal, ..Self::reliable(1) }
     }
 
     /// The same with another queue depth.
     pub const fn with_depth(self, depth: usize) -> Self {
         Self { depth, ..self }
+    }
+
+    /// The same with a deadline.
+    pub const fn with_deadline(self, deadline: Duration) -> Self {
+        Self { deadline: Some(deadline), ..self }
     }
 }
 
@@ -172,6 +206,16 @@ impl Ports {
     pub fn timer(&mut self, period: Duration) -> Timer {
         self.timers.push(TimerPort { period });
         Timer { index: self.timers.len() - 1 }
+    }
+
+    /// Changes the quality of service of inputs (by index) before they are connected.
+    pub fn change_inputs(&mut self, mut change: impl FnMut(usize, &mut Qos)) {
+        self.inputs.iter_mut().enumerate().for_each(|(index, port)| change(index, &mut port.qos));
+    }
+
+    /// Changes the quality of service of outputs (by index) before they are connected.
+    pub fn change_outputs(&mut self, mut change: impl FnMut(usize, &mut Qos)) {
+        self.outputs.iter_mut().enumerate().for_each(|(index, port)| change(index, &mut port.qos));
     }
 
     /// All declared inputs, by handle index.

@@ -1,17 +1,18 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 
-use dds::{DdsError, Kind, Qos, Reader, Settings, Writer};
+use dds::{DdsError, Discovery, Kind, Qos, Reader, Settings, Writer};
 use node::MessageType;
 use tokio::sync::Notify;
 
-use super::{Backend, BackendError, Publisher, Request, Requests, Sample, ServiceType, Subscription};
+use super::{Backend, BackendError, Publisher, Quality, Request, Requests, Sample, ServiceType, Subscription};
 use crate::mailbox::lock;
 use crate::ros::{Endpoints, RosParticipant, Server, names};
 
 /// The DDS that is built in: no ROS 2 needed.
 pub struct Embedded {
     participant: RosParticipant,
+    discovery: Discovery,
     ends: Mutex<Ends>,
 }
 
@@ -28,7 +29,8 @@ impl Embedded {
     /// # Errors
     /// [`DdsError`] where it cannot be joined.
     pub fn new(settings: &Settings) -> Result<Self, DdsError> {
-        Ok(Self { participant: RosParticipant::new(settings)?, ends: Mutex::default() })
+        let participant = RosParticipant::new(settings)?;
+        Ok(Self { discovery: participant.dds().discovery()?, participant, ends: Mutex::default() })
     }
 }
 
@@ -91,7 +93,14 @@ impl Backend for Embedded {
         Ok(self.participant.announce(node, endpoints)?)
     }
 
+    fn changed(&self) -> Option<&Notify> {
+        Some(self.discovery.notify())
+    }
+
     fn problems(&self) -> Result<Vec<String>, BackendError> {
+        if !self.discovery.take_news()? {
+            return Ok(Vec::new());
+        }
         let ends = lock(&self.ends);
         let mut problems = Vec::new();
         for writer in ends.writers.iter().filter_map(Weak::upgrade).filter(|writer| writer.refused() > 0) {
@@ -136,5 +145,19 @@ impl Subscription for Reader {
 
     fn arrived(&self) -> &Notify {
         self.notify()
+    }
+
+    fn quality(&self) -> Quality {
+        Quality {
+            deadlines_missed: self.deadlines_missed(),
+            liveliness_lost: self.liveliness_lost(),
+            silent: self.silent_writers(),
+            refused: self.refused(),
+        }
+    }
+
+    fn incompatible(&self) -> Vec<String> {
+        // Where the core cannot tell, the count of those refused still does.
+        Self::incompatible(self).unwrap_or_default().iter().map(ToString::to_string).collect()
     }
 }

@@ -107,11 +107,30 @@ pub trait Backend: Send + Sync {
     /// [`BackendError`] where the graph cannot be told.
     fn announce(&self, node: &str) -> Result<(), BackendError>;
 
-    /// What keeps ends of this process from meeting others: quality of service and types, as far as can be known.
+    /// Woken when there may be news for [`Backend::problems`]; `None` where the middleware does not tell.
+    fn changed(&self) -> Option<&Notify> {
+        None
+    }
+
+    /// What keeps ends of this process from meeting others: quality of service and types, as far as can be known and
+    /// where there is news since last asked.
     ///
     /// # Errors
     /// [`BackendError`] where the middleware cannot tell.
     fn problems(&self) -> Result<Vec<String>, BackendError>;
+}
+
+/// What happened to a reader.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Quality {
+    /// Deadlines missed so far.
+    pub deadlines_missed: u32,
+    /// How often a publisher was not heard of within its lease so far.
+    pub liveliness_lost: u32,
+    /// Publishers not heard of now.
+    pub silent: u32,
+    /// Publishers refused so far.
+    pub refused: u32,
 }
 
 /// Writes one topic.
@@ -144,4 +163,14 @@ pub trait Subscription: Send + Sync {
 
     /// Woken when a message came.
     fn arrived(&self) -> &Notify;
+
+    /// How well the publishers keep to what is asked of them; all zero where the middleware does not tell.
+    fn quality(&self) -> Quality {
+        Quality::default()
+    }
+
+    /// Publishers that are not connected for their quality of service, with both sides' settings.
+    fn incompatible(&self) -> Vec<String> {
+        Vec::new()
+    }
 }

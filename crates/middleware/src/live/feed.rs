@@ -48,6 +48,11 @@ pub(super) fn inlets(graph: &Graph, backend: &dyn Backend) -> Result<Vec<Inlet>,
 }
 
 impl Inlet {
+    /// Whose input it is, of which topic, and its end on the wire.
+    pub fn end(&self) -> (usize, usize, Arc<dyn Subscription>) {
+        (self.member, self.topic, Arc::clone(&self.subscription))
+    }
+
     /// Hands on what comes, the newest only where more wait than the input's depth.
     pub async fn run<T: Tap + 'static>(self, bus: Arc<Bus<T>>) {
         let mailbox = &bus.mailboxes[self.member];

@@ -8,6 +8,7 @@ mod feed;
 mod lifecycle;
 mod parameter_services;
 mod parameter_value;
+mod quality;
 mod rosout;
 mod service;
 mod watch;
@@ -82,8 +83,12 @@ pub async fn run<T: Tap + 'static>(
         (false, false) => TimeSource::System,
     };
     graph.diagnostics_topic()?;
-    let wire: Arc<dyn Outward> = Arc::new(wire::Wire::new(&graph, &*backend, options.facts)?);
+    let mut wire = wire::Wire::new(&graph, &*backend, options.facts)?;
     let inlets = feed::inlets(&graph, &*backend)?;
+    for (member, topic, end) in inlets.iter().map(feed::Inlet::end) {
+        wire.watch_input(member, &graph.topics[topic].name, end);
+    }
+    let wire: Arc<dyn Outward> = Arc::new(wire);
     let bus = Arc::new(Bus::new(&mut graph, tap, source, Some(wire))?);
 
     let mut helpers = Vec::new();

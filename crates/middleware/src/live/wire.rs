@@ -5,8 +5,9 @@ use msgs::diagnostic_msgs::msg::DiagnosticArray;
 use node::{Durability, MessageType, Qos, Shared, Time};
 
 use super::Facts;
+use super::quality::Watched;
 use crate::DIAGNOSTICS_TOPIC;
-use crate::backend::{Backend, BackendError, Publisher};
+use crate::backend::{Backend, BackendError, Publisher, Subscription};
 use crate::bus::Outward;
 use crate::graph::Graph;
 use crate::mailbox::lock;
@@ -14,12 +15,14 @@ use crate::ros::dds_qos;
 
 /// The way of one output onto the wire.
 struct Outlet {
+    topic: String,
     publisher: Arc<dyn Publisher>,
     /// Encoded once for all readers, in the same memory again and again.
     buffer: Mutex<Vec<u8>>,
     /// Late joiners want what was written before them.
     kept: bool,
     stamped: bool,
+    published: AtomicU64,
 }
 
 struct Member {
@@ -29,6 +32,7 @@ struct Member {
     /// Age of the newest output's measurement when it went out, ns.
     age: Mutex<Option<f64>>,
     failed: AtomicU64,
+    inputs: Vec<Watched>,
 }
 
 /// All writers of a process.
@@ -46,7 +50,8 @@ fn outlet(
 ) -> Result<Outlet, BackendError> {
     let publisher = backend.publisher(node, topic, message, &dds_qos(qos, message.hash))?;
     let kept = qos.durability == Durability::TransientLocal;
-    Ok(Outlet { publisher, buffer: Mutex::default(), kept, stamped: message.is_stamped() })
+    let (topic, stamped, published) = (topic.into(), message.is_stamped(), AtomicU64::new(0));
+    Ok(Outlet { topic, publisher, buffer: Mutex::default(), kept, stamped, published })
 }
 
 impl Wire {
@@ -60,10 +65,15 @@ impl Wire {
             let outlets = outlets.collect::<Result<_, _>>()?;
             let message = MessageType::of::<DiagnosticArray>();
             let diagnostics = outlet(backend, &member.name, DIAGNOSTICS_TOPIC, message, Qos::reliable(10))?;
-            let (age, failed) = (Mutex::new(None), AtomicU64::new(0));
-            Ok(Member { name: member.name.clone(), outlets, diagnostics, age, failed })
+            let (age, failed, inputs) = (Mutex::new(None), AtomicU64::new(0), Vec::new());
+            Ok(Member { name: member.name.clone(), outlets, diagnostics, age, failed, inputs })
         };
         Ok(Self { members: graph.members.iter().map(member).collect::<Result<_, BackendError>>()?, facts })
+    }
+
+    /// Has an input's end on the wire watched.
+    pub fn watch_input(&mut self, member: usize, topic: &str, end: Arc<dyn Subscription>) {
+        self.members[member].inputs.push(Watched::new(topic, end));
     }
 }
 
@@ -71,6 +81,7 @@ impl Outward for Wire {
     fn send(&self, now: Time, member: usize, output: Option<usize>, message: &Shared) {
         let member = &self.members[member];
         let outlet = output.map_or(&member.diagnostics, |output| &member.outlets[output]);
+        outlet.published.fetch_add(1, Ordering::Relaxed);
         if !outlet.publisher.is_read() && !outlet.kept {
             return;
         }
@@ -78,8 +89,8 @@ impl Outward for Wire {
         buffer.clear();
         let sent =
             message.encode(&mut buffer).map_err(|error| format!("{}: {error}", message.type_name())).and_then(|()| {
-                // The middleware may wait for a reader that does not keep up.
-                tokio::task::block_in_place(|| outlet.publisher.publish(&buffer)).map_err(|error| error.to_string())
+                // The middleware may wait for a reader that does not keep up: this is the node's own thread.
+                outlet.publisher.publish(&buffer).map_err(|error| error.to_string())
             });
         if let Err(error) = sent {
             let failed = member.failed.fetch_add(1, Ordering::Relaxed) + 1;
@@ -104,7 +115,15 @@ impl Outward for Wire {
         let member = &self.members[member];
         let age = lock(&member.age).map(|age| ("age_of_data_ms".to_owned(), format!("{:.1}", age * 1e3)));
         let failed = ("unsent_messages".to_owned(), member.failed.load(Ordering::Relaxed).to_string());
-        (self.facts)(&member.name).into_iter().chain(age).chain([failed]).collect()
+        let published = member.outlets.iter().chain([&member.diagnostics]).map(|outlet| {
+            (format!("published_messages.{}", outlet.topic), outlet.published.load(Ordering::Relaxed).to_string())
+        });
+        let of_inputs = member.inputs.iter().flat_map(Watched::facts);
+        (self.facts)(&member.name).into_iter().chain(age).chain([failed]).chain(published).chain(of_inputs).collect()
+    }
+
+    fn complaints(&self, member: usize) -> Vec<String> {
+        self.members[member].inputs.iter().flat_map(Watched::complaints).collect()
     }
 }
 

@@ -23,6 +23,13 @@ pub fn dds_qos(qos: Qos, hash: &str) -> dds::Qos {
             node::Durability::TransientLocal => dds::Durability::TransientLocal,
         },
         history: History::KeepLast(u32::try_from(qos.depth.max(1)).unwrap_or(u32::MAX)),
+        deadline: qos.deadline,
+        lifespan: qos.lifespan,
+        liveliness: match qos.liveliness {
+            node::Liveliness::Automatic => dds::Liveliness::Automatic,
+            node::Liveliness::ManualByTopic => dds::Liveliness::ManualByTopic,
+        },
+        lease: qos.lease,
         user_data: type_hash_user_data(hash),
         ..dds::Qos::default()
     }
