@@ -20,6 +20,8 @@ use crate::stack::{self, Made};
 /// # Errors
 /// What is wrong with the launch file, or which process cannot be started.
 pub fn launch(share: &Path, file: &Path, arguments: &BTreeMap<String, String>) -> anyhow::Result<bool> {
+    // A middleware that cannot be had is told once, not by every process.
+    middleware::backend::is_ros2()?;
     let nodes = launch::read(file, share, arguments)?;
     if nodes.is_empty() {
         bail!("launch file {}: it starts no node", file.display());

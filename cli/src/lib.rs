@@ -14,6 +14,7 @@ pub mod parameters;
 pub mod play;
 pub mod processes;
 mod progress;
+pub mod rcl_arguments;
 pub mod record;
 mod recording_file;
 pub mod replay;

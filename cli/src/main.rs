@@ -32,7 +32,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use ferrodrive::drive::{self, ClockKind};
-use ferrodrive::{evaluate, installation, launch_command, parameters, ros_arguments, run};
+use ferrodrive::{evaluate, installation, launch_command, parameters, rcl_arguments, ros_arguments, run};
 use middleware::live::LogLines;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -189,7 +189,7 @@ fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
 }
 
 fn main() -> ExitCode {
-    let command = Cli::parse().command;
+    let command = Cli::parse_from(rcl_arguments::given(std::env::args_os())).command;
     match &command {
         // They choose their own.
         Command::Run(_) | Command::Launch(_) => {}
@@ -241,6 +241,7 @@ fn log_to_rosout(level: &str) -> LogLines {
 }
 
 fn run_node(arguments: &RunArguments) -> anyhow::Result<bool> {
+    rcl_arguments::hide()?;
     let parsed = ros_arguments::parse(&arguments.executable, &arguments.arguments);
     let level = parsed.as_ref().ok().and_then(|parsed| parsed.log_level.clone()).unwrap_or_else(|| "info".into());
     let log = log_to_rosout(&level);
@@ -252,6 +253,7 @@ fn run_launch(arguments: LaunchArguments) -> anyhow::Result<bool> {
     let share = installation::share()?;
     let given = arguments.arguments.into_iter().collect::<BTreeMap<_, _>>();
     if arguments.composed {
+        rcl_arguments::hide()?;
         let log = log_to_rosout("info");
         launch_command::launch_composed(&share, &arguments.file, &given, Some(log))?;
         return Ok(true);
@@ -277,6 +279,9 @@ fn run_params(command: ParamsCommand) -> anyhow::Result<bool> {
 }
 
 fn run_drive(arguments: DriveArguments) -> anyhow::Result<bool> {
+    if arguments.processes {
+        rcl_arguments::hide()?;
+    }
     let share = installation::share()?;
     let options = drive::Options {
         map: arguments.map,

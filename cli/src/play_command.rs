@@ -113,6 +113,9 @@ impl PlayArguments {
             read_ahead: usize::try_from(self.read_ahead_queue_size)?,
             node: self.node_name,
         };
+        if middleware::backend::is_ros2()? {
+            tracing::info!("bag play uses the embedded DDS; only nodes use ROS 2's middleware");
+        }
         let participant = RosParticipant::new(&dds::Settings::from_environment()?)?;
         let Played { topics, messages, whole } = play::play(&participant, &options)?;
         println!("{messages} messages on {topics} topics played");

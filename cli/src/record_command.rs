@@ -110,6 +110,9 @@ impl RecordArguments {
             Some(path) => bag::read_qos_overrides(path)?,
             None => Default::default(),
         };
+        if middleware::backend::is_ros2()? {
+            tracing::info!("bag record uses the embedded DDS; only nodes use ROS 2's middleware");
+        }
         let participant = RosParticipant::new(&dds::Settings::from_environment()?)?;
         let options = Options {
             write: WriteOptions { storage, compression, max_bytes, max_duration },

@@ -120,6 +120,9 @@ impl<T: Tap> Bus<T> {
         if let Some(wire) = &self.wire {
             wire.send(self.now(), member, output, &message);
         }
+        if self.topics[topic].by_wire {
+            return;
+        }
         self.show(topic, &message);
         for &(reader, input) in &self.topics[topic].readers {
             self.mailboxes[reader].put(input, Arc::clone(&message));

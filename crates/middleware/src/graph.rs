@@ -22,6 +22,8 @@ pub struct Topic {
     pub debug: bool,
     /// Inputs that read it: indices of member and input.
     pub(crate) readers: Vec<(usize, usize)>,
+    /// A middleware brings them what nodes of this process publish.
+    pub(crate) by_wire: bool,
 }
 
 /// Sees every message of a graph in the order of publication: recorders, metrics, progress lines.
@@ -199,8 +201,15 @@ impl Graph {
             }
             return Err(GraphError::TypeMismatch { topic: name.into(), node: node.into(), found: type_name, expected });
         }
-        let topic =
-            Topic { name: name.into(), type_name: message.name, message, qos, debug: false, readers: Vec::new() };
+        let topic = Topic {
+            name: name.into(),
+            type_name: message.name,
+            message,
+            qos,
+            debug: false,
+            readers: Vec::new(),
+            by_wire: false,
+        };
         self.topics.push(topic);
         self.by_name.insert(name.into(), self.topics.len() - 1);
         Ok(self.topics.len() - 1)

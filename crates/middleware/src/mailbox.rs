@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use node::Shared;
+use node::{Durability, Shared};
 use tokio::sync::Notify;
 
 use crate::graph::Member;
@@ -16,8 +16,15 @@ pub(crate) struct Mailbox {
 
 #[derive(Default)]
 struct Queues {
-    by_input: Vec<(usize, VecDeque<(u64, Shared)>)>,
+    by_input: Vec<Queue>,
     arrivals: u64,
+}
+
+struct Queue {
+    depth: usize,
+    waiting: VecDeque<(u64, Shared)>,
+    /// The newest of an input that late joiners get as well, for a node that is made anew.
+    kept: Option<VecDeque<(u64, Shared)>>,
 }
 
 /// What a panic elsewhere left behind is still whole: every change under these locks is one step.
@@ -27,7 +34,12 @@ pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Mailbox {
     pub fn new(member: &Member) -> Self {
-        let by_input = member.ports.inputs().iter().map(|p| (p.qos.depth.max(1), VecDeque::new())).collect();
+        let queue = |port: &node::InputPort| Queue {
+            depth: port.qos.depth.max(1),
+            waiting: VecDeque::new(),
+            kept: (port.qos.durability == Durability::TransientLocal).then(VecDeque::new),
+        };
+        let by_input = member.ports.inputs().iter().map(queue).collect();
         Self {
             queues: Mutex::new(Queues { by_input, arrivals: 0 }),
             arrived: Notify::new(),
@@ -39,12 +51,18 @@ impl Mailbox {
         let mut queues = lock(&self.queues);
         queues.arrivals += 1;
         let arrival = queues.arrivals;
-        let (depth, queue) = &mut queues.by_input[input];
-        if queue.len() >= *depth {
-            queue.pop_front();
+        let Queue { depth, waiting, kept } = &mut queues.by_input[input];
+        if let Some(kept) = kept {
+            if kept.len() >= *depth {
+                kept.pop_front();
+            }
+            kept.push_back((arrival, Shared::clone(&message)));
+        }
+        if waiting.len() >= *depth {
+            waiting.pop_front();
             self.count_dropped(1);
         }
-        queue.push_back((arrival, message));
+        waiting.push_back((arrival, message));
         drop(queues);
         self.arrived.notify_one();
     }
@@ -56,14 +74,19 @@ impl Mailbox {
             .by_input
             .iter()
             .enumerate()
-            .filter_map(|(input, (_, queue))| queue.front().map(|(arrival, _)| (input, *arrival)))
+            .filter_map(|(input, queue)| queue.waiting.front().map(|(arrival, _)| (input, *arrival)))
             .min_by_key(|(_, arrival)| *arrival)?;
-        queues.by_input[input].1.pop_front().map(|(_, message)| (input, message))
+        queues.by_input[input].waiting.pop_front().map(|(_, message)| (input, message))
     }
 
-    /// Forgets what waits: for a node that takes nothing now.
+    /// Forgets what waits, for a node that takes nothing now; what late joiners get as well waits on.
     pub fn clear(&self) {
-        lock(&self.queues).by_input.iter_mut().for_each(|(_, queue)| queue.clear());
+        lock(&self.queues).by_input.iter_mut().filter(|q| q.kept.is_none()).for_each(|q| q.waiting.clear());
+    }
+
+    /// For a node made anew: only what late joiners get waits for it.
+    pub fn renew(&self) {
+        lock(&self.queues).by_input.iter_mut().for_each(|q| q.waiting = q.kept.clone().unwrap_or_default());
     }
 
     /// Counts messages that gave way before they came here.
@@ -73,5 +96,40 @@ impl Mailbox {
 
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use msgs::std_msgs::msg::String as Text;
+    use node::Qos;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_node_made_anew_gets_what_late_joiners_get() {
+        let mut ports = node::Ports::default();
+        ports.input::<Text>("fleeting", Qos::reliable(2));
+        ports.input::<Text>("kept", Qos::transient_local().with_depth(2));
+        let mut graph = crate::Graph::default();
+        graph.add("n", Box::new(crate::runner::Absent), ports, &Default::default(), std::time::Duration::ZERO).unwrap();
+        let mailbox = Mailbox::new(&graph.members[0]);
+        let put = |input, text: &str| mailbox.put(input, Arc::new(Text { data: text.into() }));
+        let taken = || {
+            std::iter::from_fn(|| mailbox.take())
+                .map(|(_, message)| message.as_any().downcast_ref::<Text>().unwrap().data.clone())
+                .collect::<Vec<_>>()
+        };
+        ["a", "b", "c"].iter().for_each(|text| put(1, text));
+        put(0, "x");
+        assert_eq!((taken(), mailbox.dropped()), (vec!["b".into(), "c".into(), "x".into()], 1));
+        put(0, "y");
+        mailbox.renew();
+        assert_eq!(taken(), ["b", "c"]);
+        // While the node is not active.
+        put(0, "z");
+        put(1, "d");
+        mailbox.clear();
+        assert_eq!(taken(), ["d"]);
     }
 }

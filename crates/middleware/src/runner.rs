@@ -73,7 +73,9 @@ impl<T: Tap + 'static> Runner<T> {
                 self.handle(EventKind::Timer(timer));
                 continue;
             }
-            if let Some((input, message)) = bus.mailboxes[self.index].take() {
+            if !self.active {
+                bus.mailboxes[self.index].clear();
+            } else if let Some((input, message)) = bus.mailboxes[self.index].take() {
                 self.handle(EventKind::Message(input, message));
                 continue;
             }
@@ -117,13 +119,16 @@ impl<T: Tap + 'static> Runner<T> {
 
     fn obey(&mut self, order: Order) {
         match order {
-            Order::SetActive(active) => self.active = active,
+            Order::SetActive(active) => {
+                self.active = active;
+                self.bus.mailboxes[self.index].clear();
+            }
             Order::Replace(node) => {
                 self.member.node = node.unwrap_or_else(|| Box::new(Absent));
                 self.status = Status::ok();
+                self.bus.mailboxes[self.index].renew();
             }
         }
-        self.bus.mailboxes[self.index].clear();
         self.tell_status();
     }
 
@@ -205,7 +210,7 @@ async fn next_order(orders: &mut Option<Orders>) -> Option<(Order, oneshot::Send
 }
 
 /// In the place of a node that is not configured.
-struct Absent;
+pub(crate) struct Absent;
 
 impl Node for Absent {
     fn on_event(&mut self, _: &Event, _: &mut Outputs) {}

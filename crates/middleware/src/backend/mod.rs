@@ -2,6 +2,8 @@
 //! node is beyond that is the same code over every backend.
 
 mod embedded;
+#[cfg(feature = "ros2")]
+mod ros2;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -11,6 +13,8 @@ use node::MessageType;
 use tokio::sync::Notify;
 
 pub use embedded::Embedded;
+#[cfg(feature = "ros2")]
+pub use ros2::Ros2;
 
 /// Why a backend refuses.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +25,15 @@ pub enum BackendError {
     /// A request or reply over the embedded DDS.
     #[error(transparent)]
     Service(#[from] crate::ros::ServiceError),
+    /// ROS 2's middleware.
+    #[error("{0}")]
+    Ros2(String),
+    /// It is asked for, but is not in this program.
+    #[error(
+        "{VARIABLE}=ros2, but this program was built without ROS 2: source a ROS 2 environment and build it with \
+         `cargo build --release --package ferrodrive --features ros2`, or unset the variable"
+    )]
+    NotBuilt,
 }
 
 /// A message that came: CDR with its encapsulation header; up to three bytes of padding may follow.
@@ -118,6 +131,11 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// [`BackendError`] where the middleware cannot tell.
     fn problems(&self) -> Result<Vec<String>, BackendError>;
+
+    /// Whether subscriptions get what nodes of this process publish. Where they do, nothing else may bring it them.
+    fn hears_itself(&self) -> bool {
+        false
+    }
 }
 
 /// What happened to a reader.
@@ -145,11 +163,38 @@ pub trait Publisher: Send + Sync {
     fn is_read(&self) -> bool;
 }
 
+/// Environment variable that says which backend nodes use: `embedded` or `ros2`. Without it they use ROS 2's middleware
+/// where it was built in.
+pub const VARIABLE: &str = "FERRODRIVE_MIDDLEWARE";
+
+/// Whether nodes of this process are to use ROS 2's middleware.
+///
+/// # Errors
+/// [`BackendError`] where [`VARIABLE`] says neither, or asks for what was not built in.
+pub fn is_ros2() -> Result<bool, BackendError> {
+    let built = cfg!(feature = "ros2");
+    match std::env::var(VARIABLE).as_deref() {
+        Err(std::env::VarError::NotPresent) | Ok("") => Ok(built),
+        Ok("embedded") => Ok(false),
+        Ok("ros2") if built => Ok(true),
+        Ok("ros2") => Err(BackendError::NotBuilt),
+        other => {
+            let value = other.map_or_else(|_| "not text".into(), str::to_owned);
+            Err(DdsError::Setting { name: VARIABLE, value, expected: "embedded or ros2" }.into())
+        }
+    }
+}
+
 /// The middleware that nodes of this process use.
 ///
 /// # Errors
-/// [`BackendError`] where it cannot be joined.
+/// [`BackendError`] where it cannot be joined, and as for [`is_ros2`].
 pub fn from_environment() -> Result<Arc<dyn Backend>, BackendError> {
+    #[cfg(feature = "ros2")]
+    if is_ros2()? {
+        return Ok(Arc::new(Ros2::new()?));
+    }
+    is_ros2()?;
     Ok(Arc::new(Embedded::new(&dds::Settings::from_environment()?)?))
 }
 
@@ -172,5 +217,10 @@ pub trait Subscription: Send + Sync {
     /// Publishers that are not connected for their quality of service, with both sides' settings.
     fn incompatible(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// How many gave way to newer ones since this was asked last, where that is known.
+    fn given_way(&self) -> u64 {
+        0
     }
 }

@@ -75,6 +75,7 @@ impl Inlet {
                     }
                 }
             }
+            mailbox.count_dropped(self.subscription.given_way());
             let came = !newest.is_empty();
             for sample in newest {
                 match (self.message.decode)(&sample) {

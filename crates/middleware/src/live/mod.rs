@@ -1,7 +1,8 @@
 //! The driver on the wire: nodes of this process as ROS 2 nodes on a middleware.
 //!
-//! Nodes of one process still pass messages by `Arc`; the wire carries them to everybody else. Time is the system's
-//! clock, or `/clock` with `use_sim_time`.
+//! Nodes of one process still pass messages by `Arc`, and the wire carries them to everybody else; over r2r, which cannot
+//! keep a node from hearing its own process, the wire carries them all. Time is the system's clock, or `/clock` with
+//! `use_sim_time`.
 
 mod citizen;
 mod feed;
@@ -89,6 +90,9 @@ pub async fn run<T: Tap + 'static>(
         wire.watch_input(member, &graph.topics[topic].name, end);
     }
     let wire: Arc<dyn Outward> = Arc::new(wire);
+    if backend.hears_itself() {
+        graph.topics.iter_mut().for_each(|topic| topic.by_wire = !topic.readers.is_empty());
+    }
     let bus = Arc::new(Bus::new(&mut graph, tap, source, Some(wire))?);
 
     let mut helpers = Vec::new();
