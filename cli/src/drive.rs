@@ -232,8 +232,8 @@ fn process_nodes(share: &Path, options: &Options, stack: &Stack) -> anyhow::Resu
     let map = fs::canonicalize(&map).with_context(|| format!("map {}", map.display()))?;
     let mut nodes = stack.nodes.clone();
     for node in &mut nodes {
-        node.parameters.push(("map_path".into(), map.display().to_string()));
-        node.parameters.push(("use_sim_time".into(), "true".into()));
+        node.set("map_path", map.display().to_string());
+        node.set("use_sim_time", "true");
         // A drive that goes on without one of its nodes would measure something else.
         node.ends_all = !node.respawn;
     }

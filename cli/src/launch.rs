@@ -4,10 +4,19 @@
 //! `param`, `remap` and `env`, the attributes `if` and `unless`, and the substitutions `$(var x)`, `$(env X default)`, `$(find-pkg-share ferrodrive)`, `$(dirname)`.
 //! Anything else is an error that names the element and its line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use roxmltree::{Document, Node};
+
+/// What gives a node parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ParameterSource {
+    /// A parameter file.
+    File(PathBuf),
+    /// One parameter: name and value, as YAML.
+    Value(String, String),
+}
 
 /// A node to be started.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,10 +25,8 @@ pub struct LaunchedNode {
     pub name: String,
     /// The executable, which is the node's kind.
     pub executable: String,
-    /// Parameter files, in order.
-    pub parameter_files: Vec<PathBuf>,
-    /// Parameters set one by one, after the files.
-    pub parameters: Vec<(String, String)>,
+    /// Where its parameters come from, in order: what is said later counts.
+    pub parameters: Vec<ParameterSource>,
     /// From a node-local or full name to a topic.
     pub remaps: BTreeMap<String, String>,
     /// Environment variables of its process.
@@ -38,7 +45,6 @@ impl LaunchedNode {
         Self {
             name: name.into(),
             executable: executable.into(),
-            parameter_files: Vec::new(),
             parameters: Vec::new(),
             remaps: BTreeMap::new(),
             environment: Vec::new(),
@@ -46,6 +52,11 @@ impl LaunchedNode {
             respawn_delay_s: 0.0,
             ends_all: false,
         }
+    }
+
+    /// Sets a parameter, over all that was said before.
+    pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        self.parameters.push(ParameterSource::Value(name.into(), value.into()));
     }
 }
 
@@ -87,8 +98,8 @@ pub enum LaunchError {
 /// # Errors
 /// [`LaunchError`] naming file, line and what was expected.
 pub fn read(path: &Path, share: &Path, arguments: &BTreeMap<String, String>) -> Result<Vec<LaunchedNode>, LaunchError> {
-    let mut reader = Reader { share, nodes: Vec::new(), depth: 0 };
-    reader.file(path, arguments, Inherited::default())?;
+    let mut reader = Reader { share, nodes: Vec::new(), depth: 0, declared: Vec::new() };
+    reader.file(path, arguments, &BTreeMap::new(), Inherited::default())?;
     Ok(reader.nodes)
 }
 
@@ -96,6 +107,8 @@ struct Reader<'a> {
     share: &'a Path,
     nodes: Vec<LaunchedNode>,
     depth: usize,
+    /// Arguments of the files so far.
+    declared: Vec<String>,
 }
 
 /// What nodes have of the elements around them, and included files with them.
@@ -103,16 +116,14 @@ struct Reader<'a> {
 struct Inherited {
     namespace: String,
     remaps: BTreeMap<String, String>,
-    parameters: Vec<(String, String)>,
+    parameters: Vec<ParameterSource>,
     environment: Vec<(String, String)>,
 }
 
 /// Where in which file, with what is known there.
 struct Scope<'a> {
     path: &'a Path,
-    given: &'a BTreeMap<String, String>,
     variables: BTreeMap<String, String>,
-    declared: Vec<String>,
     inherited: Inherited,
 }
 
@@ -129,6 +140,33 @@ impl Scope<'_> {
     fn required(&self, element: Node, name: &str, share: &Path) -> Result<String, LaunchError> {
         self.attribute(element, name, share)?
             .ok_or_else(|| self.error(element, format!("<{}> needs the attribute `{name}`", element.tag_name().name())))
+    }
+
+    /// What is passed over unread would run otherwise here than under `ros2 launch`.
+    fn check_attributes(&self, element: Node) -> Result<(), LaunchError> {
+        let tag = element.tag_name().name();
+        let known: &[&str] = match tag {
+            "arg" => &["name", "default", "description"],
+            "let" | "set_env" | "set_parameter" | "env" => &["name", "value"],
+            "include" => &["file"],
+            "push-ros-namespace" | "push_ros_namespace" => &["namespace"],
+            "set_remap" | "remap" => &["from", "to"],
+            "param" => &["name", "value", "from"],
+            // Output is always shown, each line with the name of its process.
+            "node" => &[
+                "pkg", "exec", "name", "namespace", "respawn", "respawn_delay", "on_exit", "output", "emulate_tty",
+            ],
+            // Of others the tag itself is refused.
+            "group" => &[],
+            _ => return Ok(()),
+        };
+        match element.attributes().map(|a| a.name()).find(|name| !known.contains(name) && !["if", "unless"].contains(name)) {
+            None => Ok(()),
+            Some(name) => {
+                let known = if known.is_empty() { "if, unless".into() } else { format!("{}, if, unless", known.join(", ")) };
+                Err(self.error(element, format!("<{tag}>: expected {known}, got `{name}`")))
+            }
+        }
     }
 
     fn wanted(&self, element: Node, share: &Path) -> Result<bool, LaunchError> {
@@ -176,14 +214,24 @@ impl Scope<'_> {
 }
 
 impl Reader<'_> {
-    fn file(&mut self, path: &Path, given: &BTreeMap<String, String>, inherited: Inherited) -> Result<(), LaunchError> {
+    /// `around`: what the including file knows; as with `ros2 launch`, the included one knows it as well.
+    fn file(
+        &mut self,
+        path: &Path,
+        given: &BTreeMap<String, String>,
+        around: &BTreeMap<String, String>,
+        inherited: Inherited,
+    ) -> Result<(), LaunchError> {
         let text = std::fs::read_to_string(path).map_err(|source| LaunchError::Read { path: path.into(), source })?;
         let document = Document::parse(&text).map_err(|e| LaunchError::Form {
             path: path.into(),
             line: e.pos().row,
             reason: format!("no XML: {e}"),
         })?;
-        let mut scope = Scope { path, given, variables: BTreeMap::new(), declared: Vec::new(), inherited };
+        let mut variables = around.clone();
+        variables.extend(given.clone());
+        let mut scope = Scope { path, variables, inherited };
+        let declared_before = self.declared.len();
         let root = document.root_element();
         if root.tag_name().name() != "launch" {
             return Err(scope.error(root, format!("expected <launch>, got <{}>", root.tag_name().name())));
@@ -194,18 +242,20 @@ impl Reader<'_> {
         }
         self.elements(root, &mut scope)?;
         self.depth -= 1;
-        match given.keys().find(|name| !scope.declared.contains(name)) {
+        let declared = &self.declared[declared_before..];
+        match given.keys().find(|name| !declared.contains(name)) {
             None => Ok(()),
             Some(name) => Err(LaunchError::UnknownArgument {
                 path: path.into(),
                 name: name.clone(),
-                known: scope.declared.join(", "),
+                known: declared.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect::<Vec<_>>().join(", "),
             }),
         }
     }
 
     fn elements(&mut self, parent: Node, scope: &mut Scope) -> Result<(), LaunchError> {
         for element in parent.children().filter(Node::is_element) {
+            scope.check_attributes(element)?;
             if !scope.wanted(element, self.share)? {
                 continue;
             }
@@ -218,17 +268,18 @@ impl Reader<'_> {
                 }
                 "include" => self.include(element, scope)?,
                 "group" => self.group(element, scope)?,
-                "push-ros-namespace" => {
+                "push-ros-namespace" | "push_ros_namespace" => {
                     let namespace = scope.required(element, "namespace", self.share)?;
                     scope.inherited.namespace = joined(&scope.inherited.namespace, &namespace);
                 }
                 "set_remap" => {
                     let (from, to) = self.remap(element, scope)?;
-                    scope.inherited.remaps.insert(from, to);
+                    scope.inherited.remaps.entry(from).or_insert(to);
                 }
                 "set_parameter" => {
-                    let parameter = self.pair(element, scope)?;
-                    scope.inherited.parameters.push(parameter);
+                    // Before the node's own, which count more: as `ros2 launch` has it.
+                    let (name, value) = self.pair(element, scope)?;
+                    scope.inherited.parameters.push(ParameterSource::Value(name, value));
                 }
                 "set_env" => {
                     let variable = self.pair(element, scope)?;
@@ -248,10 +299,10 @@ impl Reader<'_> {
     fn argument(&mut self, element: Node, scope: &mut Scope) -> Result<(), LaunchError> {
         let name = scope.required(element, "name", self.share)?;
         let default = scope.attribute(element, "default", self.share)?;
-        let value = scope.given.get(&name).cloned().or(default);
+        let value = scope.variables.get(&name).cloned().or(default);
         let value =
             value.ok_or_else(|| scope.error(element, format!("give the argument `{name}:=…`: it has no default")))?;
-        scope.declared.push(name.clone());
+        self.declared.push(name.clone());
         scope.variables.insert(name, value);
         Ok(())
     }
@@ -265,20 +316,13 @@ impl Reader<'_> {
             }
             given.insert(scope.required(child, "name", self.share)?, scope.required(child, "value", self.share)?);
         }
-        self.file(&file, &given, scope.inherited.clone())
+        self.file(&file, &given, &scope.variables, scope.inherited.clone())
     }
 
     fn group(&mut self, element: Node, scope: &mut Scope) -> Result<(), LaunchError> {
-        let mut inner = Scope {
-            path: scope.path,
-            given: scope.given,
-            variables: scope.variables.clone(),
-            declared: Vec::new(),
-            inherited: scope.inherited.clone(),
-        };
-        self.elements(element, &mut inner)?;
-        scope.declared.append(&mut inner.declared);
-        Ok(())
+        let mut inner =
+            Scope { path: scope.path, variables: scope.variables.clone(), inherited: scope.inherited.clone() };
+        self.elements(element, &mut inner)
     }
 
     fn pair(&self, element: Node, scope: &Scope) -> Result<(String, String), LaunchError> {
@@ -297,8 +341,10 @@ impl Reader<'_> {
             );
         }
         let executable = scope.required(element, "exec", self.share)?;
+        let mut parameters = shipped_parameters(self.share, &executable);
         let name = scope.attribute(element, "name", self.share)?.unwrap_or_else(|| executable.clone());
         let inherited = scope.inherited.clone();
+        parameters.extend(inherited.parameters);
         let own = scope.attribute(element, "namespace", self.share)?.unwrap_or_default();
         // A namespace with a slash in front stands for itself.
         let namespace = if own.starts_with('/') { own } else { joined(&inherited.namespace, &own) };
@@ -306,8 +352,7 @@ impl Reader<'_> {
         let mut node = LaunchedNode {
             name: joined(&namespace, &name),
             executable,
-            parameter_files: Vec::new(),
-            parameters: inherited.parameters,
+            parameters,
             remaps: inherited.remaps,
             environment: inherited.environment,
             respawn: scope.flag(element, "respawn", false, self.share)?,
@@ -323,14 +368,19 @@ impl Reader<'_> {
             },
         };
         for child in element.children().filter(Node::is_element) {
+            scope.check_attributes(child)?;
             match child.tag_name().name() {
                 "param" => match scope.attribute(child, "from", self.share)? {
-                    Some(file) => node.parameter_files.push(file.into()),
-                    None => node.parameters.push(self.pair(child, scope)?),
+                    Some(file) => node.parameters.push(ParameterSource::File(file.into())),
+                    None => {
+                        let (name, value) = self.pair(child, scope)?;
+                        node.set(name, value);
+                    }
                 },
                 "remap" => {
+                    // The first rule for a name counts, and those of `set_remap` come first.
                     let (from, to) = self.remap(child, scope)?;
-                    node.remaps.insert(from, to);
+                    node.remaps.entry(from).or_insert(to);
                 }
                 "env" => node.environment.push(self.pair(child, scope)?),
                 other => {
@@ -342,6 +392,12 @@ impl Reader<'_> {
         self.nodes.push(node);
         Ok(())
     }
+}
+
+/// The parameter file that is shipped for a kind of node: what holds where nothing else is said.
+pub fn shipped_parameters(share: &Path, executable: &str) -> Vec<ParameterSource> {
+    let file = share.join(format!("params/{executable}.param.yaml"));
+    if file.is_file() { vec![ParameterSource::File(file)] } else { Vec::new() }
 }
 
 fn joined(namespace: &str, name: &str) -> String {

@@ -32,7 +32,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use ferrodrive::drive::{self, ClockKind};
-use ferrodrive::{evaluate, installation, launch_command, parameters, rcl_arguments, ros_arguments, run};
+use ferrodrive::{evaluate, installation, launch, launch_command, parameters, rcl_arguments, ros_arguments, run};
 use middleware::live::LogLines;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -245,7 +245,9 @@ fn run_node(arguments: &RunArguments) -> anyhow::Result<bool> {
     let parsed = ros_arguments::parse(&arguments.executable, &arguments.arguments);
     let level = parsed.as_ref().ok().and_then(|parsed| parsed.log_level.clone()).unwrap_or_else(|| "info".into());
     let log = log_to_rosout(&level);
-    run::run(&installation::share()?, &parsed?, Some(log))?;
+    let (share, mut parsed) = (installation::share()?, parsed?);
+    parsed.node.parameters.splice(0..0, launch::shipped_parameters(&share, &arguments.executable));
+    run::run(&share, &parsed, Some(log))?;
     Ok(true)
 }
 

@@ -9,7 +9,7 @@ use node::Parameters;
 use road_map::LaneGraph;
 use serde_json::{Map, Value};
 
-use crate::launch::LaunchedNode;
+use crate::launch::{LaunchedNode, ParameterSource};
 use crate::{parameter_comments, stack};
 
 /// The vehicle's parameter file is shared by all nodes.
@@ -96,7 +96,8 @@ fn start(share: &Path, node: &str, files: &[PathBuf], parameters: &Parameters) -
     if node == VEHICLE {
         return stack::read_vehicle(parameters).map(|_| ());
     }
-    let launched = LaunchedNode { parameter_files: files.to_vec(), ..LaunchedNode::new(node, node) };
+    let files = files.iter().cloned().map(ParameterSource::File).collect();
+    let launched = LaunchedNode { parameters: files, ..LaunchedNode::new(node, node) };
     let map = stack::driver_parameters(&launched)?.map.unwrap_or_else(|| "maps/town.xodr".into());
     let map = LaneGraph::from_file(&share.join(map), None).context("map_path")?;
     stack::make(&launched, &stack::context(share, Some(Arc::new(map)))?)?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 
-use crate::launch::LaunchedNode;
+use crate::launch::{LaunchedNode, ParameterSource};
 
 /// A node to be run, and the least level of its log lines where one is given.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,8 +23,9 @@ pub struct RosArguments {
 /// The argument that cannot be followed, and what was expected.
 pub fn parse(executable: &str, arguments: &[String]) -> anyhow::Result<RosArguments> {
     let mut node = LaunchedNode::new(executable, executable);
-    let (mut name, mut namespace) = (executable.to_owned(), String::new());
+    let (mut name, mut namespace) = (None, None);
     let (mut log_level, mut rosout) = (None, true);
+    let mut parameters = Vec::new();
     let mut arguments = arguments.iter().map(String::as_str);
     match arguments.next() {
         None | Some("--ros-args") => {}
@@ -41,23 +42,24 @@ pub fn parse(executable: &str, arguments: &[String]) -> anyhow::Result<RosArgume
                     Some((target, from)) => (Some(target), from),
                     None => (None, from),
                 };
-                if target.is_some_and(|target| target != name && target != executable) {
+                if target.is_some_and(|target| target != executable && Some(target) != name) {
                     continue;
                 }
                 match from {
-                    "__node" | "__name" => name = to.into(),
-                    "__ns" => namespace = to.into(),
+                    // The first rule for a name counts.
+                    "__node" | "__name" => name = name.or(Some(to)),
+                    "__ns" => namespace = namespace.or(Some(to)),
                     _ => {
-                        node.remaps.insert(from.into(), to.into());
+                        node.remaps.entry(from.into()).or_insert(to.into());
                     }
                 }
             }
             "-p" | "--param" => {
                 let (key, value) = assignment(flag, value()?)?;
-                let key = key.rsplit_once(':').map_or(key, |(_, key)| key);
-                node.parameters.push((key.into(), value.into()));
+                let (target, key) = key.rsplit_once(':').map_or((None, key), |(target, key)| (Some(target), key));
+                parameters.push((target, ParameterSource::Value(key.into(), value.into())));
             }
-            "--params-file" => node.parameter_files.push(PathBuf::from(value()?)),
+            "--params-file" => parameters.push((None, ParameterSource::File(PathBuf::from(value()?)))),
             "--log-level" => {
                 let level = value()?;
                 let level = level.rsplit_once(":=").map_or(level, |(_, level)| level).to_lowercase();
@@ -87,8 +89,11 @@ pub fn parse(executable: &str, arguments: &[String]) -> anyhow::Result<RosArgume
             ),
         }
     }
-    let namespace = namespace.trim_matches('/');
-    node.name = if namespace.is_empty() { name } else { format!("{namespace}/{name}") };
+    let (name, namespace) = (name.unwrap_or(executable), namespace.unwrap_or_default().trim_matches('/'));
+    node.name = if namespace.is_empty() { name.into() } else { format!("{namespace}/{name}") };
+    // Those for another node of this name's process are not for this one.
+    let mine = |target: &str| [name, node.name.as_str()].contains(&target.trim_start_matches('/'));
+    node.parameters = parameters.into_iter().filter(|(t, _)| t.is_none_or(mine)).map(|(_, given)| given).collect();
     Ok(RosArguments { node, log_level, rosout })
 }
 
@@ -106,11 +111,11 @@ pub fn write(node: &LaunchedNode) -> Vec<String> {
     if !namespace.is_empty() {
         add("-r", format!("__ns:=/{namespace}"));
     }
-    for file in &node.parameter_files {
-        add("--params-file", file.display().to_string());
-    }
-    for (key, value) in &node.parameters {
-        add("-p", format!("{key}:={value}"));
+    for given in &node.parameters {
+        match given {
+            ParameterSource::File(file) => add("--params-file", file.display().to_string()),
+            ParameterSource::Value(key, value) => add("-p", format!("{key}:={value}")),
+        }
     }
     for (from, to) in &node.remaps {
         add("-r", format!("{from}:={to}"));
@@ -129,8 +134,9 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         let mut node = LaunchedNode::new("localizer", "left/where");
-        node.parameter_files.push("/tmp/a.yaml".into());
-        node.parameters.push(("lidar.beams".into(), "3".into()));
+        node.set("use_sim_time", "true");
+        node.parameters.push(ParameterSource::File("/tmp/a.yaml".into()));
+        node.set("lidar.beams", "3");
         node.remaps.insert("~/input/imu".into(), "/imu".into());
         assert_eq!(parse("localizer", &write(&node)).unwrap().node, node);
     }
@@ -140,6 +146,19 @@ mod tests {
         let node = parsed("--ros-args -r other:a:=b -r localizer:c:=d -r __ns:=/x/y").unwrap().node;
         assert_eq!(node.remaps.into_iter().collect::<Vec<_>>(), [("c".to_owned(), "d".to_owned())]);
         assert_eq!(node.name, "x/y/localizer");
+    }
+
+    #[test]
+    fn parameters_for_other_nodes_are_passed_over_and_the_order_is_kept() {
+        let node = parsed("--ros-args -p a:=1 --params-file f.yaml -p other:b:=2 -p localizer:c:=3").unwrap().node;
+        let value = |name: &str, value: &str| ParameterSource::Value(name.into(), value.into());
+        assert_eq!(node.parameters, [value("a", "1"), ParameterSource::File("f.yaml".into()), value("c", "3")]);
+    }
+
+    #[test]
+    fn of_two_rules_for_a_name_the_first_counts() {
+        let node = parsed("--ros-args -r a:=/b -r a:=/c -r __node:=x -r __node:=y").unwrap().node;
+        assert_eq!((node.remaps["a"].as_str(), node.name.as_str()), ("/b", "x"));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use road_map::LaneGraph;
 use serde::Deserialize;
 use vehicle::Vehicle;
 
-use crate::launch::{self, LaunchedNode};
+use crate::launch::{self, LaunchedNode, ParameterSource};
 use crate::parameter_comments;
 
 /// What a graph is made of.
@@ -72,7 +72,7 @@ impl Stack {
     /// Sets a parameter of every node of this kind.
     pub fn set(&mut self, executable: &str, name: &str, value: &str) {
         for node in self.nodes.iter_mut().filter(|node| node.executable == executable) {
-            node.parameters.push((name.into(), value.into()));
+            node.set(name, value);
         }
     }
 
@@ -161,11 +161,17 @@ pub fn kinds() -> impl Iterator<Item = &'static str> {
 
 fn read_parameters(launched: &LaunchedNode) -> anyhow::Result<(Parameters, DriverParameters)> {
     let mut parameters = Parameters::default();
-    for file in &launched.parameter_files {
-        parameters.merge(Parameters::from_file(file, launched.name.trim_matches('/'))?);
-    }
-    for (name, value) in &launched.parameters {
-        parameters.set(name, value);
+    for given in &launched.parameters {
+        match given {
+            ParameterSource::File(file) => {
+                let of_file = Parameters::from_file(file, launched.name.trim_matches('/'))?;
+                if of_file.is_empty() {
+                    tracing::warn!("parameter file {}: nothing in it is for node {}", file.display(), launched.name);
+                }
+                parameters.merge(of_file);
+            }
+            ParameterSource::Value(name, value) => parameters.set(name, value),
+        }
     }
     let use_sim_time = match parameters.take("use_sim_time") {
         None => false,
@@ -210,8 +216,11 @@ pub fn make(launched: &LaunchedNode, context: &Context) -> anyhow::Result<Made> 
     if !driver.qos_overrides.is_empty() {
         values.insert("qos_overrides".into(), driver.qos_overrides.into());
     }
-    let mut declared: Vec<Declared> =
-        launched.parameter_files.iter().flat_map(|file| parameter_comments::read(file)).collect();
+    let files = launched.parameters.iter().filter_map(|given| match given {
+        ParameterSource::File(file) => Some(file),
+        ParameterSource::Value(..) => None,
+    });
+    let mut declared: Vec<Declared> = files.flat_map(|file| parameter_comments::read(file)).collect();
     declared.push(Declared {
         name: "use_sim_time".into(),
         description: "whether time is the topic /clock; read when the process starts".into(),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ferrodrive::launch::{LaunchError, LaunchedNode, read};
+use ferrodrive::launch::{LaunchError, LaunchedNode, ParameterSource, read};
 use ferrodrive::stack;
 use middleware::Graph;
 
@@ -44,8 +44,8 @@ fn arguments_groups_conditions_and_substitutions_are_resolved() {
     let nodes = read_text("all", text, &[("side", "right")]).unwrap();
     assert_eq!(nodes.iter().map(|n| n.name.as_str()).collect::<Vec<_>>(), ["right/lidar_detector", "localizer"]);
     let first = &nodes[0];
-    assert_eq!(first.parameter_files, [PathBuf::from("/share/params/lidar_detector.param.yaml")]);
-    assert_eq!(first.parameters, [("least_score".to_owned(), "0.5".to_owned())]);
+    let file = ParameterSource::File(PathBuf::from("/share/params/lidar_detector.param.yaml"));
+    assert_eq!(first.parameters, [file, ParameterSource::Value("least_score".into(), "0.5".into())]);
     assert_eq!(first.remaps["~/input/pointcloud"], "/lidar/right");
     assert_eq!(first.remaps["~/output/objects"], "/objects");
     assert!(nodes[1].remaps.is_empty(), "a group's remaps end with it");
@@ -67,6 +67,39 @@ fn included_files_get_their_arguments() {
 }
 
 #[test]
+fn included_files_know_what_the_including_one_knows() {
+    let folder = folder("around");
+    std::fs::write(
+        folder.join("inner.xml"),
+        r#"<launch><arg name="respawn" default="false"/><node pkg="ferrodrive" exec="localizer" respawn="$(var respawn)"/></launch>"#,
+    )
+    .unwrap();
+    std::fs::write(folder.join("middle.xml"), r#"<launch><include file="$(dirname)/inner.xml"/></launch>"#).unwrap();
+    let text = r#"<launch><include file="$(dirname)/middle.xml"/></launch>"#;
+    assert!(!read_text("around", text, &[]).unwrap()[0].respawn);
+    assert!(read_text("around", text, &[("respawn", "true")]).unwrap()[0].respawn);
+    let error = read_text("around", text, &[("respwan", "true")]).unwrap_err().to_string();
+    assert!(error.contains("no argument `respwan`; it has: respawn"), "{error}");
+}
+
+#[test]
+fn what_counts_is_what_counts_under_ros2_launch() {
+    let text = r#"<launch>
+        <set_parameter name="use_sim_time" value="true"/>
+        <set_remap from="/a" to="/b"/>
+        <node pkg="ferrodrive" exec="localizer">
+          <param from="f.yaml"/>
+          <param name="use_sim_time" value="false"/>
+          <remap from="/a" to="/c"/>
+        </node>
+    </launch>"#;
+    let nodes = read_text("order", text, &[]).unwrap();
+    let value = |value: &str| ParameterSource::Value("use_sim_time".into(), value.into());
+    assert_eq!(nodes[0].parameters, [value("true"), ParameterSource::File("f.yaml".into()), value("false")]);
+    assert_eq!(nodes[0].remaps["/a"], "/b");
+}
+
+#[test]
 fn what_is_wrong_is_said_with_file_and_line() {
     for (name, text, expected) in [
         ("tag", "<launch>\n<executable cmd='x'/>\n</launch>", "line 2: expected arg, let"),
@@ -76,6 +109,8 @@ fn what_is_wrong_is_said_with_file_and_line() {
         ("if", "<launch><group if='maybe'/></launch>", "expected true or false, got `maybe`"),
         ("subst", "<launch><let name='a' value='$(command rm)'/></launch>", "expected var, env, dirname"),
         ("open", "<launch><let name='a' value='$(var'/></launch>", "`$(` without `)`"),
+        ("prefix", "<launch><node pkg='ferrodrive' exec='x' launch-prefix='gdb'/></launch>", "got `launch-prefix`"),
+        ("scoped", "<launch><group scoped='false'/></launch>", "<group>: expected if, unless, got `scoped`"),
         ("xml", "<launch>", "no XML"),
         ("default", "<launch><arg name='a'/></launch>", "give the argument `a:=…`"),
     ] {

@@ -52,8 +52,8 @@ fn the_ranges_that_files_name_are_those_that_nodes_enforce() {
             for beyond in [least - 1.0, most + 1.0] {
                 // As the driver sets one parameter, with no look at the file's comments.
                 let mut launched = ferrodrive::launch::LaunchedNode::new(node, node);
-                launched.parameter_files.push(shipped(node));
-                launched.parameters.push((declared.name.clone(), beyond.to_string()));
+                launched.parameters.push(ferrodrive::launch::ParameterSource::File(shipped(node)));
+                launched.set(declared.name.clone(), beyond.to_string());
                 let error = stack::make(&launched, &context).err();
                 let error = error.unwrap_or_else(|| panic!("{node} starts with {}: {beyond}", declared.name));
                 // It may be another one's range that rests on this one.

@@ -24,7 +24,8 @@ pub struct Settings {
     pub domain: u32,
     /// How far it looks for others.
     pub range: Range,
-    /// Only the loopback interface (`ROS_LOCALHOST_ONLY=1`), without multicast. Overrules `range`.
+    /// Only the loopback interface (`ROS_LOCALHOST_ONLY=1`), without multicast. Overrules `range`, and static peers are
+    /// not asked.
     pub localhost_only: bool,
     /// Addresses asked directly.
     pub static_peers: Vec<String>,
@@ -120,7 +121,8 @@ impl Settings {
         } else if range != Range::SystemDefault || localhost_only {
             xml += "<ParticipantIndex>auto</ParticipantIndex><MaxAutoParticipantIndex>32</MaxAutoParticipantIndex>";
             let local = (range == Range::Localhost || localhost_only).then_some("127.0.0.1");
-            let peers: Vec<&str> = local.into_iter().chain(self.static_peers.iter().map(String::as_str)).collect();
+            let others = self.static_peers.iter().filter(|_| !localhost_only).map(String::as_str);
+            let peers: Vec<&str> = local.into_iter().chain(others).collect();
             if !peers.is_empty() {
                 xml += "<Peers>";
                 for peer in peers {
@@ -165,9 +167,11 @@ mod tests {
     }
 
     #[test]
-    fn peers_are_asked_but_not_when_discovery_is_off() {
+    fn peers_are_asked_but_not_when_discovery_is_off_or_local() {
         let settings = read(&[("ROS_STATIC_PEERS", "10.0.0.1; robot.local")]).unwrap();
         assert!(settings.config().contains("<Peer address=\"robot.local\"/>"));
+        let local = Settings { localhost_only: true, ..settings.clone() };
+        assert!(!local.config().contains("robot.local") && local.config().contains("<Peer address=\"127.0.0.1\"/>"));
         let off = Settings { range: Range::Off, ..settings };
         assert!(!off.config().contains("Peer address") && off.config().contains("<Tag>"));
     }

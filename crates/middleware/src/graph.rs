@@ -63,7 +63,7 @@ pub enum GraphError {
         /// The type declared before.
         expected: &'static str,
     },
-    /// A remap names nothing the node has.
+    /// A remap of a node-local name names nothing the node has.
     #[error("node {node}: remap from `{from}` fits none of its ports; it has {ports}")]
     UnknownRemap {
         /// The node.
@@ -100,7 +100,7 @@ impl Graph {
     /// Adds a node. `remaps` takes node-local names (`~/input/imu`) or full names to topics.
     ///
     /// # Errors
-    /// [`GraphError`] where the name is taken, a remap fits no port, or a topic has two types.
+    /// [`GraphError`] where the name is taken, a remap of a node-local name fits no port, or a topic has two types.
     pub fn add(
         &mut self,
         name: &str,
@@ -181,7 +181,8 @@ impl Graph {
             .map(|p| p.name.as_str())
             .chain(ports.outputs().iter().map(|p| p.name.as_str()))
             .collect();
-        for from in remaps.keys() {
+        // Rules for full names may be meant for other nodes: `set_remap` in launch files gives them to all of a group.
+        for from in remaps.keys().filter(|from| from.starts_with("~/")) {
             if !names.iter().any(|name| name == from || expand(node, name) == *from) {
                 return Err(GraphError::UnknownRemap {
                     node: node.into(),
@@ -238,6 +239,6 @@ fn expand(node: &str, name: &str) -> String {
 
 fn resolve(node: &str, name: &str, remaps: &BTreeMap<String, String>) -> String {
     let full = expand(node, name);
-    let target = remaps.get(name).or_else(|| remaps.get(&full));
-    target.map_or(full, |to| expand(node, to))
+    let rule = remaps.iter().find(|(from, _)| expand(node, from) == full);
+    rule.map_or_else(|| full.clone(), |(_, to)| expand(node, to))
 }

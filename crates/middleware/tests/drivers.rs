@@ -174,6 +174,21 @@ fn wrong_graphs_are_refused_with_names() {
 }
 
 #[test]
+fn rules_for_full_names_that_fit_nothing_are_for_other_nodes() {
+    let mut graph = Graph::default();
+    let mut ports = Ports::default();
+    let node = Box::new(Relay {
+        input: ports.input("~/input/number", Qos::reliable(1)),
+        out: ports.output("~/output/number", Qos::reliable(1)),
+        work: Duration::ZERO,
+    });
+    let rules = remap(&[("/tf", "/a/tf"), ("other/input", "/b"), ("b/input/number", "numbers")]);
+    graph.add("a/b", node, ports, &rules, Duration::ZERO).unwrap();
+    let topics: Vec<&str> = graph.topics().iter().map(|topic| topic.name.as_str()).collect();
+    assert_eq!(topics, ["/a/numbers", "/a/b/output/number"]);
+}
+
+#[test]
 fn lockstep_traces_the_wall_time_of_one_message_through_its_nodes() {
     let mut driver = Lockstep::new(graph(Duration::from_millis(3), Duration::from_millis(2))).unwrap();
     driver.trace(&["/numbers", "/relay/output/number"]);

@@ -45,8 +45,9 @@ pub enum ParameterError {
 }
 
 impl Parameters {
-    /// Reads the parameters for `node` (with namespace, `left/detector`) from a ROS 2 parameter file: those under `/**`,
-    /// under its full name and under `/**/name`, later ones over earlier ones.
+    /// Reads the parameters for `node` (with namespace, `left/detector`) from a ROS 2 parameter file: those of every
+    /// section whose name is the node's, with `*` for one part of it and `**` for any number; later ones over earlier
+    /// ones. Namespaces may nest (`left:` holding `detector:`). None is there where no section is the node's.
     ///
     /// # Errors
     /// [`ParameterError`] where the file is missing or not in ROS 2's form.
@@ -56,21 +57,10 @@ impl Parameters {
             std::fs::read_to_string(path).map_err(|source| ParameterError::Read { path: path.into(), source })?;
         let document: Value = serde_saphyr::from_str(&text).map_err(|e| form(e.to_string()))?;
         let sections = document.as_object().ok_or_else(|| form("the file is no mapping".into()))?;
+        let node: Vec<&str> = node.split('/').filter(|part| !part.is_empty()).collect();
         let mut values = Map::new();
         for (name, section) in sections {
-            let bare = name.trim_start_matches('/');
-            let last = node.rsplit('/').next().unwrap_or(node);
-            if bare != "**" && bare != node && bare.strip_prefix("**/") != Some(last) {
-                continue;
-            }
-            let parameters = section
-                .get("ros__parameters")
-                .and_then(Value::as_object)
-                .ok_or_else(|| form(format!("`{name}` has no mapping `ros__parameters`")))?;
-            merge(&mut values, parameters.clone());
-        }
-        if values.is_empty() {
-            return Err(form(format!("nothing in it is for node `{node}`")));
+            read_section(name, section, &node, &mut values).map_err(form)?;
         }
         Ok(Self { values, origin: path.display().to_string() })
     }
@@ -90,10 +80,14 @@ impl Parameters {
         self.values.shift_remove(key)
     }
 
-    /// Adds those of another file; where both have a key, the other's value counts. Mappings are merged key by key, as
-    /// ROS 2 does, to which they are parameters with dots in their names.
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Adds those of another file; where both have a key, the other's value counts.
     pub fn merge(&mut self, other: Self) {
-        merge(&mut self.values, other.values);
+        merge(&mut self.values, &other.values);
         self.origin = if self.origin.is_empty() { other.origin } else { format!("{}, {}", self.origin, other.origin) };
     }
 
@@ -117,19 +111,49 @@ impl Parameters {
     }
 }
 
-fn merge(values: &mut Map<String, Value>, newer: Map<String, Value>) {
-    for (key, value) in newer {
-        match (values.get_mut(&key), value) {
-            (Some(Value::Object(old)), Value::Object(new)) => merge(old, new),
-            (_, value) => assign(values, &key, value),
+/// Adds what section `name` of a file has for `node`.
+fn read_section(name: &str, section: &Value, node: &[&str], values: &mut Map<String, Value>) -> Result<(), String> {
+    let no_section = || format!("`{name}` has no mapping `ros__parameters`");
+    let section = section.as_object().filter(|section| !section.is_empty()).ok_or_else(no_section)?;
+    for (key, inner) in section {
+        if key == "ros__parameters" {
+            let pattern: Vec<&str> = name.split('/').filter(|part| !part.is_empty()).collect();
+            let inner = inner.as_object().ok_or_else(no_section)?;
+            if is_named(&pattern, node) {
+                merge(values, inner);
+            }
+        } else if inner.is_object() {
+            read_section(&format!("{name}/{key}"), inner, node, values)?;
+        } else {
+            return Err(no_section());
+        }
+    }
+    Ok(())
+}
+
+fn is_named(pattern: &[&str], node: &[&str]) -> bool {
+    match (pattern.split_first(), node.split_first()) {
+        (None, None) => true,
+        (Some((&"**", rest)), _) => (0..=node.len()).any(|skipped| is_named(rest, &node[skipped..])),
+        (Some((part, rest)), Some((name, names))) => (*part == "*" || part == name) && is_named(rest, names),
+        _ => false,
+    }
+}
+
+/// Puts `new` over `values`, mapping by mapping.
+fn merge(values: &mut Map<String, Value>, new: &Map<String, Value>) {
+    for (key, value) in new {
+        match (values.get_mut(key).and_then(Value::as_object_mut), value) {
+            (Some(old), Value::Object(new)) => merge(old, new),
+            _ => assign(values, key, value.clone()),
         }
     }
 }
 
-/// Sets `key`, or where there are mappings on its way, `lidar.beams` in `lidar`.
+/// Sets `key`; a dot in it leads into a mapping: `lidar.beams` is `beams` of `lidar`.
 fn assign(values: &mut Map<String, Value>, key: &str, value: Value) {
     if let Some((outer, inner)) = key.split_once('.')
-        && let Some(mapping) = values.get_mut(outer).and_then(Value::as_object_mut)
+        && let Some(mapping) = values.entry(outer).or_insert_with(|| Map::new().into()).as_object_mut()
     {
         return assign(mapping, inner, value);
     }
@@ -168,14 +192,26 @@ mod tests {
     }
 
     #[test]
-    fn a_later_file_changes_only_what_it_names() {
-        let first = file("/**:\n  ros__parameters:\n    lidar: {beams: 32, range_m: 100.0}\n    seed: 1\n");
-        let mut parameters = Parameters::from_file(&first, "example").unwrap();
-        for text in ["    lidar: {beams: 16}\n", "    lidar.range_m: 50.0\n"] {
-            let later = file(&format!("/**:\n  ros__parameters:\n{text}"));
-            parameters.merge(Parameters::from_file(&later, "example").unwrap());
-        }
-        let expected = serde_json::json!({"lidar": {"beams": 16, "range_m": 50.0}, "seed": 1});
+    fn sections_are_matched_as_ros_2_does() {
+        let text = "/**: {ros__parameters: {all: 1}}\n/*: {ros__parameters: {root: 1}}\n/**/detector: {ros__parameters: {name: 1}}\n\
+                    /*/detector: {ros__parameters: {one: 1}}\nleft:\n  detector: {ros__parameters: {nested: 1}}\n\
+                    detector: {ros__parameters: {bare: 1}}\nother: {ros__parameters: {none: 1}}\n";
+        let path = file(text);
+        let keys = |node: &str| {
+            Parameters::from_file(&path, node).unwrap().values().keys().cloned().collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(keys("detector"), "all root name bare");
+        assert_eq!(keys("left/detector"), "all name one nested");
+        assert_eq!(keys("a/b/tracker"), "all");
+        assert!(Parameters::from_file(&file("a: {ros__parameters: {b: 1}}\n"), "c").unwrap().is_empty());
+    }
+
+    #[test]
+    fn mappings_and_dotted_names_are_the_same_and_are_merged() {
+        let mut parameters = Parameters::from_file(&file("/**: {ros__parameters: {a: {b: 1, c: 2}, d.e: 3}}\n"), "x").unwrap();
+        parameters.merge(Parameters::from_file(&file("/**: {ros__parameters: {a: {b: 4}, a.f: 5}}\n"), "x").unwrap());
+        parameters.set("d.g", "6");
+        let expected = serde_json::json!({"a": {"b": 4, "c": 2, "f": 5}, "d": {"e": 3, "g": 6}});
         assert_eq!(Value::Object(parameters.values().clone()), expected);
     }
 
