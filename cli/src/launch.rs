@@ -153,17 +153,22 @@ impl Scope<'_> {
             "set_remap" | "remap" => &["from", "to"],
             "param" => &["name", "value", "from"],
             // Output is always shown, each line with the name of its process.
-            "node" => &[
-                "pkg", "exec", "name", "namespace", "respawn", "respawn_delay", "on_exit", "output", "emulate_tty",
-            ],
+            "node" => {
+                &["pkg", "exec", "name", "namespace", "respawn", "respawn_delay", "on_exit", "output", "emulate_tty"]
+            }
             // Of others the tag itself is refused.
             "group" => &[],
             _ => return Ok(()),
         };
-        match element.attributes().map(|a| a.name()).find(|name| !known.contains(name) && !["if", "unless"].contains(name)) {
+        match element
+            .attributes()
+            .map(|a| a.name())
+            .find(|name| !known.contains(name) && !["if", "unless"].contains(name))
+        {
             None => Ok(()),
             Some(name) => {
-                let known = if known.is_empty() { "if, unless".into() } else { format!("{}, if, unless", known.join(", ")) };
+                let known =
+                    if known.is_empty() { "if, unless".into() } else { format!("{}, if, unless", known.join(", ")) };
                 Err(self.error(element, format!("<{tag}>: expected {known}, got `{name}`")))
             }
         }

@@ -104,6 +104,10 @@ impl Settings {
         let mut xml = String::from("<CycloneDDS><Domain><General>");
         if localhost_only {
             xml += "<Interfaces><NetworkInterface address=\"127.0.0.1\" multicast=\"false\"/></Interfaces>";
+        } else if range == Range::Localhost {
+            // ROS 2 asks 127.0.0.1 as well, and is answered from an address that it knows; static peers are further away.
+            xml += "<Interfaces><NetworkInterface autodetermine=\"true\"/>\
+                    <NetworkInterface address=\"127.0.0.1\" multicast=\"false\"/></Interfaces>";
         }
         if let Some(multicast) = multicast {
             let _ = write!(xml, "<AllowMulticast>{multicast}</AllowMulticast>");
@@ -163,6 +167,19 @@ mod tests {
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();
             assert!(error.contains(name) && error.contains(value), "{error}");
+        }
+    }
+
+    #[test]
+    fn on_this_machine_the_loopback_interface_is_used() {
+        for (settings, interfaces) in [
+            (Settings { range: Range::Localhost, ..Settings::default() }, 2),
+            (Settings { localhost_only: true, ..Settings::default() }, 1),
+            (Settings::default(), 0),
+        ] {
+            let config = settings.config();
+            assert_eq!(config.matches("<NetworkInterface ").count(), interfaces);
+            assert_eq!(config.contains("<NetworkInterface address=\"127.0.0.1\""), interfaces > 0);
         }
     }
 

@@ -208,7 +208,8 @@ mod tests {
 
     #[test]
     fn mappings_and_dotted_names_are_the_same_and_are_merged() {
-        let mut parameters = Parameters::from_file(&file("/**: {ros__parameters: {a: {b: 1, c: 2}, d.e: 3}}\n"), "x").unwrap();
+        let mut parameters =
+            Parameters::from_file(&file("/**: {ros__parameters: {a: {b: 1, c: 2}, d.e: 3}}\n"), "x").unwrap();
         parameters.merge(Parameters::from_file(&file("/**: {ros__parameters: {a: {b: 4}, a.f: 5}}\n"), "x").unwrap());
         parameters.set("d.g", "6");
         let expected = serde_json::json!({"a": {"b": 4, "c": 2, "f": 5}, "d": {"e": 3, "g": 6}});
