@@ -173,8 +173,7 @@ impl Writer {
         self.split_before(time)?;
         let mut packed = std::mem::take(&mut self.packed);
         let data = if self.options.compression == Compression::MessageZstd {
-            packed.clear();
-            zstd::stream::copy_encode(cdr, &mut packed, 1).map_err(|source| BagError::file(&self.path, source))?;
+            pack_message(cdr, &mut packed).map_err(|source| BagError::file(&self.path, source))?;
             &packed[..]
         } else {
             cdr
@@ -303,6 +302,13 @@ impl Open {
     }
 }
 
+/// Packs a message in one frame that tells its unpacked size: rosbag2 plays no other.
+fn pack_message(cdr: &[u8], packed: &mut Vec<u8>) -> std::io::Result<()> {
+    packed.clear();
+    packed.reserve(zstd::zstd_safe::compress_bound(cdr.len()));
+    zstd::bulk::compress_to_buffer(cdr, packed, 1).map(|_| ())
+}
+
 /// Replaces a file by its packed form.
 fn pack_file(path: &Path) -> Result<(), BagError> {
     let mut name = path.as_os_str().to_owned();
@@ -313,4 +319,19 @@ fn pack_file(path: &Path) -> Result<(), BagError> {
     let target = fs::File::create(&packed).map_err(error)?;
     zstd::stream::copy_encode(source, target, 1).map_err(error)?;
     fs::remove_file(path).map_err(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packed_message_tells_its_size() {
+        let mut packed = Vec::new();
+        for length in [4, 100_000] {
+            pack_message(&vec![7; length], &mut packed).unwrap();
+            assert_eq!(zstd::zstd_safe::get_frame_content_size(&packed), Ok(Some(length as u64)));
+            assert_eq!(zstd::stream::decode_all(&packed[..]).unwrap().len(), length);
+        }
+    }
 }
