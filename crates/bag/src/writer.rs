@@ -304,9 +304,10 @@ impl Open {
 
 /// Packs a message in one frame that tells its unpacked size: rosbag2 plays no other.
 fn pack_message(cdr: &[u8], packed: &mut Vec<u8>) -> std::io::Result<()> {
-    packed.clear();
-    packed.reserve(zstd::zstd_safe::compress_bound(cdr.len()));
-    zstd::bulk::compress_to_buffer(cdr, packed, 1).map(|_| ())
+    packed.resize(zstd::zstd_safe::compress_bound(cdr.len()), 0);
+    let length = zstd::bulk::compress_to_buffer(cdr, packed, 1)?;
+    packed.truncate(length);
+    Ok(())
 }
 
 /// Replaces a file by its packed form.
@@ -330,7 +331,7 @@ mod tests {
         let mut packed = Vec::new();
         for length in [4, 100_000] {
             pack_message(&vec![7; length], &mut packed).unwrap();
-            assert_eq!(zstd::zstd_safe::get_frame_content_size(&packed), Ok(Some(length as u64)));
+            assert_eq!(zstd::zstd_safe::get_frame_content_size(&packed).ok().flatten(), Some(length as u64));
             assert_eq!(zstd::stream::decode_all(&packed[..]).unwrap().len(), length);
         }
     }
