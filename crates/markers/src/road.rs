@@ -14,7 +14,7 @@ const FAST_MPS: f32 = 14.0;
 /// Lines lie so much above the road, m, so that its surface does not hide them.
 const ABOVE_M: f64 = 0.05;
 
-/// A trajectory as a line from red (standing) to green ([`FAST_MPS`]), and what the planner says of it above its start.
+/// A trajectory as a line from red (standing) to green (14 m/s and more), and what the planner says of it above its start.
 pub fn trajectory(message: &Trajectory, said: &str) -> MarkerArray {
     let points: Vec<Point> = message.points.iter().map(|point| point.pose.position.clone()).collect();
     let start = points.first().cloned();
