@@ -169,7 +169,8 @@ fn add(graph: &mut Graph, name: &str, node: Box<dyn Node>, ports: Ports, latency
         }
         .to_owned()
     };
-    let names = ports.inputs().iter().map(|p| &p.name).chain(ports.outputs().iter().map(|p| &p.name));
+    let names =
+        ports.inputs().iter().map(|p| &p.name).chain(ports.outputs().iter().filter(|p| !p.debug).map(|p| &p.name));
     let remaps: BTreeMap<String, String> = names.map(|n| (n.clone(), topic(n))).collect();
     graph.add(name, node, ports, &remaps, Duration::from_millis(latency_ms)).unwrap();
 }
