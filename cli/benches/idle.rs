@@ -88,7 +88,8 @@ fn measure(running: &Running, time: Duration) -> Value {
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let value = |flag: &str| arguments.iter().position(|a| a == flag).and_then(|n| arguments.get(n + 1));
-    let seconds: f64 = value("--seconds").map_or(DEFAULT_SECONDS, |text| text.parse().unwrap());
+    let seconds: f64 =
+        value("--seconds").map_or(DEFAULT_SECONDS, |text| text.parse().expect("--seconds: a number is expected"));
     let time = Duration::from_secs_f64(seconds);
     let binary = PathBuf::from(value("--binary").map_or(env!("CARGO_BIN_EXE_ferrodrive"), String::as_str));
     let share = ferrodrive::installation::share().unwrap();

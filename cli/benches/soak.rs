@@ -187,7 +187,8 @@ fn memory(points: &[(f64, f64)]) -> Value {
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let value = |flag: &str| arguments.iter().position(|a| a == flag).and_then(|n| arguments.get(n + 1));
-    let minutes = value("--minutes").map_or(DEFAULT_MINUTES, |text| text.parse().unwrap());
+    let minutes =
+        value("--minutes").map_or(DEFAULT_MINUTES, |text| text.parse().expect("--minutes: a number is expected"));
     let binary = PathBuf::from(value("--binary").map_or(env!("CARGO_BIN_EXE_ferrodrive"), String::as_str));
     let share = ferrodrive::installation::share().unwrap();
     let participant = Participant::new(&Settings::from_environment().unwrap(), b"").unwrap();

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use node::Parameters;
+use node::{Parameters, flatten};
 use road_map::LaneGraph;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::launch::{LaunchedNode, ParameterSource};
 use crate::{parameter_comments, stack};
@@ -36,7 +36,7 @@ pub fn list(share: &Path, node: &str) -> anyhow::Result<String> {
     let file = shipped(share, node)?;
     let declared = parameter_comments::read(&file);
     let mut text = String::new();
-    for (name, value) in flat(Parameters::from_file(&file, node)?.values()) {
+    for (name, value) in flatten(Parameters::from_file(&file, node)?.values()) {
         let said = declared.iter().find(|declared| declared.name == name).map_or("", |d| d.description.as_str());
         let _ = writeln!(text, "{name:<34} {:<16} {said}", value.to_string());
     }
@@ -52,13 +52,14 @@ pub fn check(share: &Path, file: &Path, node: Option<&str>) -> anyhow::Result<Ch
     let node = node.unwrap_or(stem);
     let shipped = shipped(share, node)?;
     let mut parameters = Parameters::from_file(&shipped, node)?;
-    let (own, known) = (Parameters::from_file(file, node)?, flat(parameters.values()));
+    let (own, known) = (Parameters::from_file(file, node)?, flatten(parameters.values()));
     let declared = parameter_comments::read(&shipped);
     let mut faults = Vec::new();
-    let set = flat(own.values());
-    for (name, value) in set.iter().filter(|(name, _)| !is_of_the_driver(name)) {
+    let set = flatten(own.values());
+    for (name, value) in set.iter().filter(|(name, _)| !stack::is_of_the_driver(name)) {
         let Some((_, usual)) = known.iter().find(|(of, _)| of == name) else {
-            let near = known.iter().min_by_key(|(of, _)| distance(of, name)).map_or("", |(of, _)| of.as_str());
+            let near =
+                known.iter().min_by_key(|(of, _)| strsim::levenshtein(of, name)).map_or("", |(of, _)| of.as_str());
             faults.push(format!("{name}: {node} has no such parameter; the nearest is {near}"));
             continue;
         };
@@ -76,11 +77,6 @@ pub fn check(share: &Path, file: &Path, node: Option<&str>) -> anyhow::Result<Ch
         faults.extend(start(share, node, &[shipped, file.into()], &parameters).err().map(|error| format!("{error:#}")));
     }
     Ok(Checked { node: node.into(), faults, set: set.len(), known: known.len() })
-}
-
-/// Parameters that every node takes and its driver reads.
-fn is_of_the_driver(name: &str) -> bool {
-    ["use_sim_time", "map_path"].contains(&name)
 }
 
 fn shipped(share: &Path, node: &str) -> anyhow::Result<PathBuf> {
@@ -104,20 +100,6 @@ fn start(share: &Path, node: &str, files: &[PathBuf], parameters: &Parameters) -
     Ok(())
 }
 
-/// With dots in the names of those within mappings.
-fn flat(values: &Map<String, Value>) -> Vec<(String, Value)> {
-    let mut list = Vec::new();
-    for (key, value) in values {
-        match value {
-            Value::Object(inner) if !inner.is_empty() => {
-                list.extend(flat(inner).into_iter().map(|(name, value)| (format!("{key}.{name}"), value)));
-            }
-            _ => list.push((key.clone(), value.clone())),
-        }
-    }
-    list
-}
-
 fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "nothing",
@@ -127,20 +109,4 @@ fn kind(value: &Value) -> &'static str {
         Value::Array(_) => "a list",
         Value::Object(_) => "a mapping",
     }
-}
-
-/// How many letters must be put in, taken out or changed to make one of the other (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, letter) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, other) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(letter != *other);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(row[j + 1] + 1);
-        }
-    }
-    row[b.len()]
 }

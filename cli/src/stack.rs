@@ -190,6 +190,11 @@ fn read_parameters(launched: &LaunchedNode) -> anyhow::Result<(Parameters, Drive
     Ok((parameters, DriverParameters { use_sim_time, map, qos_overrides }))
 }
 
+/// Whether a parameter, by its dotted name, is one of [`DriverParameters`].
+pub fn is_of_the_driver(name: &str) -> bool {
+    ["use_sim_time", "map_path", "qos_overrides"].contains(&name.split('.').next().unwrap_or(name))
+}
+
 /// The parameters of a node that its driver reads.
 ///
 /// # Errors

@@ -74,8 +74,12 @@ fn what_does_not_fit_is_named() {
     assert!(range.contains("time_headway_s: expected 0.5 to 4, got 50"), "{range}");
     let kind = fault("kind", "    time_headway_s: fast\n");
     assert!(kind.contains("time_headway_s: expected a number, as 1.4 is, got \"fast\""), "{kind}");
-    let part = check_text("part", "motion_planner", "    time_headway_s: 2.0\n    use_sim_time: true\n");
-    assert!(part.faults.is_empty() && part.set == 2, "{part:?}");
+    let part = check_text(
+        "part",
+        "motion_planner",
+        "    time_headway_s: 2.0\n    use_sim_time: true\n    qos_overrides: {/planning/trajectory: {publisher: {depth: 2}}}\n",
+    );
+    assert!(part.faults.is_empty() && part.set == 3, "{part:?}");
     let nested = check_text("nested", "simulator", "    lidar: {beams: 16}\n    noise.wheel_scale: 0.02\n");
     assert!(nested.faults.is_empty(), "{nested:?}");
     let error = check(&share(), &shipped("motion_planner"), Some("nobody")).unwrap_err().to_string();

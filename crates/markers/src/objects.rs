@@ -21,14 +21,20 @@ fn class(labels: &[Label]) -> (&'static str, Color) {
     }
 }
 
-fn outline(header: &Header, id: usize, labels: &[Label], pose: &Pose, shape: &Shape) -> Option<Marker> {
+/// A road user's box (or cylinder) and what is said of it above.
+fn labelled(
+    header: &Header,
+    id: usize,
+    labels: &[Label],
+    pose: &Pose,
+    shape: &Shape,
+    said: String,
+) -> impl Iterator<Item = Marker> {
     let kind = if shape.type_ == Shape::CYLINDER { Marker::CYLINDER } else { Marker::CUBE };
-    solid(marker(header, "objects", id, kind, class(labels).1), pose, &shape.dimensions)
-}
-
-fn above(pose: &Pose, shape: &Shape) -> Point {
-    let position = &pose.position;
-    Point { z: position.z + shape.dimensions.z / 2.0 + 0.6, ..position.clone() }
+    let outline = solid(marker(header, "objects", id, kind, class(labels).1), pose, &shape.dimensions);
+    let above = Point { z: pose.position.z + shape.dimensions.z / 2.0 + 0.6, ..pose.position.clone() };
+    let words = text(marker(header, "labels", id, Marker::TEXT_VIEW_FACING, [1.0; 4]), above, 0.6, said);
+    outline.into_iter().chain(words)
 }
 
 /// Detections as boxes, each with its class and score, in the message's frame.
@@ -38,9 +44,7 @@ pub fn detected(message: &DetectedObjects) -> MarkerArray {
         let pose = &object.kinematics.pose_with_covariance.pose;
         let (name, _) = class(&object.classification);
         let label = format!("{name} {:.2}", object.existence_probability);
-        markers.extend(outline(&message.header, id, &object.classification, pose, &object.shape));
-        let words = marker(&message.header, "labels", id, Marker::TEXT_VIEW_FACING, [1.0; 4]);
-        markers.extend(text(words, above(pose, &object.shape), 0.6, label));
+        markers.extend(labelled(&message.header, id, &object.classification, pose, &object.shape, label));
     }
     MarkerArray { markers }
 }
@@ -63,9 +67,7 @@ pub fn tracked(message: &TrackedObjects) -> MarkerArray {
         let (name, shade) = class(&object.classification);
         let identity = object.object_id.uuid;
         let label = format!("{name} {:02x}{:02x} {speed:.1} m/s", identity[14], identity[15]);
-        markers.extend(outline(&message.header, id, &object.classification, pose, &object.shape));
-        let words = marker(&message.header, "labels", id, Marker::TEXT_VIEW_FACING, [1.0; 4]);
-        markers.extend(text(words, above(pose, &object.shape), 0.6, label));
+        markers.extend(labelled(&message.header, id, &object.classification, pose, &object.shape, label));
         if speed > 0.3 {
             let ahead = marker(&message.header, "velocities", id, Marker::ARROW, [shade[0], shade[1], shade[2], 1.0]);
             markers.extend(arrow(ahead, &turned(pose, velocity.y.atan2(velocity.x)), speed));

@@ -183,7 +183,7 @@ impl Graph {
             .collect();
         // Rules for full names may be meant for other nodes: `set_remap` in launch files gives them to all of a group.
         for from in remaps.keys().filter(|from| from.starts_with("~/")) {
-            if !names.iter().any(|name| name == from || expand(node, name) == *from) {
+            if !names.contains(&from.as_str()) {
                 return Err(GraphError::UnknownRemap {
                     node: node.into(),
                     from: from.clone(),

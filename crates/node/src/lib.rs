@@ -32,7 +32,7 @@ mod time;
 pub use context::{Context, NodeError};
 pub use event::{Event, EventKind, Level, Outputs, Published, Status};
 pub use message::{AnyMessage, MessageType, Shared};
-pub use parameters::{ParameterError, Parameters};
+pub use parameters::{ParameterError, Parameters, flatten};
 pub use ports::{
     Durability, Input, InputPort, Liveliness, Output, OutputPort, Ports, Qos, Reliability, Timer, TimerPort,
 };

@@ -111,6 +111,20 @@ impl Parameters {
     }
 }
 
+/// Nested mappings as ROS 2 names them: `lidar: {beams: 32}` is `lidar.beams`.
+pub fn flatten(values: &Map<String, Value>) -> Vec<(String, Value)> {
+    let mut flat = Vec::new();
+    for (key, value) in values {
+        match value {
+            Value::Object(inner) if !inner.is_empty() => {
+                flat.extend(flatten(inner).into_iter().map(|(name, value)| (format!("{key}.{name}"), value)));
+            }
+            _ => flat.push((key.clone(), value.clone())),
+        }
+    }
+    flat
+}
+
 /// Adds what section `name` of a file has for `node`.
 fn read_section(name: &str, section: &Value, node: &[&str], values: &mut Map<String, Value>) -> Result<(), String> {
     let no_section = || format!("`{name}` has no mapping `ros__parameters`");
@@ -178,6 +192,16 @@ mod tests {
         let path = std::env::temp_dir().join(format!("ferrodrive_{}_{}.yaml", std::process::id(), hasher.finish()));
         std::fs::write(&path, text).unwrap();
         path
+    }
+
+    #[test]
+    fn nested_parameters_have_dotted_names() {
+        let values = serde_json::json!({"a": {"b": {"c": 1}, "d": 2}, "e": {}});
+        let expected = [("a.b.c", 1.into()), ("a.d", 2.into()), ("e", Map::new().into())];
+        assert_eq!(
+            flatten(values.as_object().unwrap()),
+            expected.map(|(name, value): (_, Value)| (name.into(), value))
+        );
     }
 
     #[test]

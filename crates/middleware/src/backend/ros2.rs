@@ -293,12 +293,14 @@ fn serve<S: WrappedServiceTypeSupport + 'static>(
 ) -> r2r::Result<Requests> {
     let mut stream = made.node.create_service::<S>(service, QosProfile::services_default())?;
     let waiting: Arc<Mutex<VecDeque<ServiceRequest<S>>>> = Arc::default();
-    let filled = Arc::clone(&waiting);
+    let (filled, of) = (Arc::clone(&waiting), service.to_owned());
     made.pumps.push(Box::new(move || {
         while let Some(request) = next(&mut stream) {
             let mut waiting = lock(&filled);
             if waiting.len() < MOST_REQUESTS {
                 waiting.push_back(request);
+            } else {
+                tracing::warn!("service {of}: over {MOST_REQUESTS} requests wait: one dropped");
             }
             asked.notify_one();
         }
@@ -329,7 +331,7 @@ impl Publisher for Out {
 
     fn is_read(&self) -> bool {
         // Who cannot tell may be read.
-        lock(&self.publisher).get_inter_process_subscription_count().is_ok_and(|count| count > 0)
+        !matches!(lock(&self.publisher).get_inter_process_subscription_count(), Ok(0))
     }
 }
 

@@ -14,12 +14,12 @@ use msgs::rcl_interfaces::srv::{
     GetParametersResponse, ListParameters, ListParametersResponse, SetParameters, SetParametersAtomically,
     SetParametersAtomicallyResponse, SetParametersResponse,
 };
-use node::{MessageType, Time};
+use node::{MessageType, Time, flatten};
 use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
 use super::citizen::Declared;
-use super::parameter_value::{assign, flatten, from_ros, to_ros};
+use super::parameter_value::{assign, from_ros, to_ros};
 use super::service::{Server, ServiceError};
 use crate::backend::{Backend, BackendError, Publisher};
 use crate::ros::type_hash_user_data;
