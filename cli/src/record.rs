@@ -85,7 +85,6 @@ struct Subscription {
     index: usize,
     type_name: String,
     reader: Reader,
-    refused: u32,
 }
 
 struct Recorder<'a> {
@@ -145,15 +144,11 @@ impl Recorder<'_> {
             let endpoints = Endpoints { readers: readers.chain(clock).collect(), writers: Vec::new() };
             self.participant.announce(&self.options.node, endpoints)?;
         }
-        for subscription in self.subscriptions.values_mut() {
-            let refused = subscription.reader.refused();
-            if refused > subscription.refused {
-                subscription.refused = refused;
-                for why in subscription.reader.incompatible()? {
-                    tracing::warn!("{why}; its messages are not recorded");
-                }
-            }
+        let mut refused = Vec::new();
+        for subscription in self.subscriptions.values().filter(|subscription| subscription.reader.refused() > 0) {
+            refused.extend(subscription.reader.incompatible()?);
         }
+        refused.iter().for_each(|why| self.tell(format!("{why}; its messages are not recorded")));
         Ok(())
     }
 
@@ -216,7 +211,7 @@ impl Recorder<'_> {
             return Ok(());
         };
         tracing::info!("recording {topic} ({type_name})");
-        self.subscriptions.insert(topic.into(), Subscription { index, type_name, reader, refused: 0 });
+        self.subscriptions.insert(topic.into(), Subscription { index, type_name, reader });
         Ok(())
     }
 

@@ -158,7 +158,8 @@ impl Reader {
         self.listening.events.fell_silent.load(Ordering::Acquire)
     }
 
-    /// Writers refused so far for their quality of service.
+    /// Writers refused so far for their quality of service. One may be counted shortly before [`Self::incompatible`]
+    /// knows of it.
     pub fn refused(&self) -> u32 {
         self.listening.events.incompatible.load(Ordering::Acquire)
     }

@@ -120,7 +120,8 @@ impl Writer {
         self.listening.events.deadlines_missed.load(Ordering::Acquire)
     }
 
-    /// Readers refused so far for their quality of service.
+    /// Readers refused so far for their quality of service. One may be counted shortly before [`Self::incompatible`]
+    /// knows of it.
     pub fn refused(&self) -> u32 {
         self.listening.events.incompatible.load(Ordering::Acquire)
     }
