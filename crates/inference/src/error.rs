@@ -36,17 +36,15 @@ pub enum ModelError {
     /// A tensor is missing or of another type or shape than its reader needs.
     #[error(transparent)]
     Tensor(#[from] Box<TensorMismatch>),
-    /// No execution provider of the manifest is one that this build has.
-    #[error(
-        "model manifest {path}: execution provider `{got}`: expected one of {known}; this build runs no other, and does not fall back on its own"
-    )]
+    /// An execution provider cannot run the model, or not all of it.
+    #[error("model {name}: execution provider {provider}: {reason}")]
     Provider {
-        /// The manifest.
-        path: PathBuf,
-        /// The name.
-        got: String,
-        /// The names known.
-        known: String,
+        /// The model.
+        name: String,
+        /// The provider.
+        provider: String,
+        /// What is missing and what to do.
+        reason: String,
     },
     /// No library was named.
     #[error("model {path} needs the ONNX Runtime library and none was given: run `make drive` once, or name one")]
@@ -57,6 +55,18 @@ pub enum ModelError {
     /// The library cannot be used.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
+    /// The file's operator set is another than the manifest's.
+    #[error(
+        "model {path}: the manifest expects opset {expected}, got {got}; make the manifest say what the file holds"
+    )]
+    Opset {
+        /// The file.
+        path: PathBuf,
+        /// The manifest's.
+        expected: u32,
+        /// The file's.
+        got: u32,
+    },
     /// ONNX Runtime refuses the model or a run.
     #[error("model {name}: ONNX Runtime: {reason}")]
     Runtime {
@@ -77,15 +87,17 @@ pub enum ModelError {
         /// How many came.
         got: usize,
     },
-    /// An output holds NaN or infinity.
+    /// An output holds a number that is not finite or out of the manifest's range.
     #[error(
-        "model {name}: output `{tensor}` holds {value} at {at}: its inputs or its weights are broken; nothing of this run is used"
+        "model {name}: output `{tensor}` holds {value} at {at}, expected {expected}: its inputs or its weights are broken; nothing of this run is used"
     )]
-    NotFinite {
+    Output {
         /// The model.
         name: String,
         /// The tensor.
         tensor: String,
+        /// What it may hold.
+        expected: String,
         /// The first such value.
         value: f32,
         /// Its index.

@@ -6,14 +6,16 @@
 
 mod environment;
 mod error;
-mod manifest;
+pub mod manifest;
 mod model;
+mod options;
 mod provider;
 mod usage;
 
 pub use environment::{EnvironmentError, environment, find_library};
 pub use error::{ModelError, TensorMismatch};
-pub use manifest::{Budget, ElementType, Manifest, TensorSpec};
+pub use manifest::{Budget, ElementType, Manifest, Precision, TensorSpec};
 pub use model::{Model, Signature};
-pub use provider::ExecutionProvider;
+pub use options::LoadOptions;
+pub use provider::{ExecutionProvider, Fallback};
 pub use usage::{Usage, usage};

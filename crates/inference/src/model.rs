@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 
 use crate::environment::environment;
 use crate::error::{ModelError, TensorMismatch};
-use crate::manifest::{ElementType, Manifest, TensorSpec};
+use crate::manifest::{Budget, ElementType, Manifest, Precision, TensorSpec};
+use crate::options::LoadOptions;
 use crate::provider::ExecutionProvider;
 use crate::usage::Record;
 
@@ -28,6 +29,8 @@ pub struct Signature<'a> {
 pub struct Model {
     manifest: Manifest,
     folder: PathBuf,
+    precision: Precision,
+    budget: Budget,
     provider: ExecutionProvider,
     session: Session,
     inputs: Vec<TensorSpec>,
@@ -38,39 +41,83 @@ pub struct Model {
 }
 
 impl Model {
-    /// Loads a model's folder: checks the manifest, the tensors that the node needs, the file's hash, and what ONNX Runtime
-    /// itself says of the file; then runs it on zeros, so that the first real run costs no more than the others.
+    /// Loads the default variant of a model of one file, as [`Self::load_stage`] does.
     ///
     /// # Errors
     /// [`ModelError`] naming file or tensor, what was expected, what came and what to do.
     pub fn load(folder: &Path, library: Option<&Path>, signature: Signature) -> Result<Self, ModelError> {
+        let options = LoadOptions { library: library.map(Path::to_path_buf), ..LoadOptions::default() };
+        Self::load_stage(folder, "", &options, signature)
+    }
+
+    /// Loads one stage of a model (its name is empty where the model is one file): checks the manifest, the tensors that
+    /// the node needs, the file's hash, and what ONNX Runtime itself says of the file; then runs it on zeros, so that the
+    /// first real run costs no more than the others.
+    ///
+    /// # Errors
+    /// [`ModelError`] naming file or tensor, what was expected, what came and what to do.
+    pub fn load_stage(
+        folder: &Path,
+        stage: &str,
+        options: &LoadOptions,
+        signature: Signature,
+    ) -> Result<Self, ModelError> {
         let manifest = Manifest::read(folder)?;
-        let provider = manifest.provider(folder)?;
+        let variant = manifest.variant(folder, options.precision)?;
         let path = folder.join("manifest.toml");
-        let inputs = select(&path, "input", &manifest.inputs, signature.inputs)?;
-        let outputs = select(&path, "output", &manifest.outputs, signature.outputs)?;
-        let file = folder.join(&manifest.file);
+        let stage = manifest.stage(folder, stage)?;
+        let inputs = select(&path, "input", &stage.inputs, signature.inputs)?;
+        let outputs = select(&path, "output", &stage.outputs, signature.outputs)?;
+        let named = variant.files().into_iter().find(|file| file.stage == stage.name);
+        let named = named.ok_or_else(|| ModelError::Manifest {
+            path,
+            reason: format!("{}: no file for stage `{}`", variant.precision, stage.name),
+        })?;
+        let file = folder.join(&named.file);
         let bytes = std::fs::read(&file).map_err(|source| ModelError::Read {
             path: file.clone(),
             source,
             hint: "its manifest names it: restore it or export it again",
         })?;
         let got: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        if !got.eq_ignore_ascii_case(&manifest.sha256) {
-            return Err(ModelError::Hash { path: file, expected: manifest.sha256, got });
+        if !got.eq_ignore_ascii_case(&named.sha256) {
+            return Err(ModelError::Hash { path: file, expected: named.sha256, got });
         }
-        let library = library.ok_or_else(|| ModelError::NoLibrary { path: folder.into() })?;
+        let library = options.library.as_deref().ok_or_else(|| ModelError::NoLibrary { path: folder.into() })?;
         let environment = environment(library)?;
         let failed = |reason: String| ModelError::Runtime { name: manifest.name.clone(), reason };
         let builder = Session::builder(&environment).map_err(|e| failed(e.to_string()))?;
-        let mut builder = provider.apply(builder).map_err(failed)?;
+        let provider = ExecutionProvider::from_name(&manifest.execution_providers[0]).map_err(failed)?;
+        let mut builder = provider.apply(builder).map_err(|reason| ModelError::Provider {
+            name: manifest.name.clone(),
+            provider: provider.to_string(),
+            reason,
+        })?;
         let session = builder.commit_from_memory(&bytes).map_err(|e| failed(e.to_string()))?;
         compare(&file, "input", session.inputs(), &inputs)?;
         compare(&file, "output", session.outputs(), &outputs)?;
+        match session.opset_for_domain("") {
+            Some(opset) if opset != manifest.opset => {
+                return Err(ModelError::Opset { path: file, expected: manifest.opset, got: opset });
+            }
+            _ => {}
+        }
         let place = |outlet: &Outlet| inputs.iter().position(|spec| spec.name == outlet.name());
         let order: Vec<usize> = session.inputs().iter().filter_map(place).collect();
-        let record = Record::enter(&manifest.name, &manifest.precision, provider.name());
-        let mut model = Self { folder: folder.into(), provider, session, inputs, outputs, order, record, manifest };
+        let (precision, budget) = (variant.precision, variant.budget);
+        let record = Record::enter(&manifest.name, precision.name(), provider.name());
+        let mut model = Self {
+            folder: folder.into(),
+            precision,
+            budget,
+            provider,
+            session,
+            inputs,
+            outputs,
+            order,
+            record,
+            manifest,
+        };
         let zeros: Vec<Vec<f32>> = model.inputs.iter().map(|spec| vec![0.0; spec.len()]).collect();
         let zeros: Vec<&[f32]> = zeros.iter().map(Vec::as_slice).collect();
         for _ in 0..WARM_UP_RUNS {
@@ -90,8 +137,28 @@ impl Model {
     }
 
     /// What runs it.
-    pub fn execution_provider(&self) -> ExecutionProvider {
-        self.provider
+    pub fn execution_provider(&self) -> &ExecutionProvider {
+        &self.provider
+    }
+
+    /// The variant that is loaded.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// What a run of the loaded variant may cost.
+    pub fn budget(&self) -> Budget {
+        self.budget
+    }
+
+    /// Facts for the status of the node that runs it: which model, in what, on what.
+    pub fn facts(&self) -> Vec<(String, String)> {
+        let fact = |key: &str, value: &str| (key.to_string(), value.to_string());
+        vec![
+            fact("model", &format!("{} {}", self.manifest.name, self.manifest.version)),
+            fact("precision", self.precision.name()),
+            fact("execution_provider", self.provider.name()),
+        ]
     }
 
     /// Runs once on inputs in the signature's order, row-major, and gives `read` the outputs in the signature's order. Inputs
@@ -140,9 +207,11 @@ impl Model {
                 reason: format!("no output `{}` came", spec.name),
             })?;
             let (_, data) = value.try_extract_tensor::<f32>().map_err(failed)?;
-            if let Some(at) = data.iter().position(|v| !v.is_finite()) {
-                let tensor = spec.name.clone();
-                return Err(ModelError::NotFinite { name: name.clone(), tensor, value: data[at], at });
+            let [low, high] = spec.range.unwrap_or([f32::MIN, f32::MAX]);
+            if let Some(at) = data.iter().position(|v| !(low..=high).contains(v)) {
+                let expected = spec.range.map_or("finite numbers".into(), |_| format!("{low} to {high}"));
+                let (name, tensor) = (name.clone(), spec.name.clone());
+                return Err(ModelError::Output { name, tensor, expected, value: data[at], at });
             }
             outputs.push(data);
         }
@@ -172,10 +241,12 @@ fn select(
     let mut selected = Vec::with_capacity(needed.len());
     for (name, shape) in needed {
         match specs.iter().find(|spec| spec.name == *name) {
-            Some(spec) if spec.shape == *shape => selected.push(spec.clone()),
+            Some(spec) if spec.shape == *shape && spec.element == ElementType::Float32 => selected.push(spec.clone()),
             other => {
-                let got = other
-                    .map_or_else(|| "no such tensor".into(), |spec: &TensorSpec| format!("float32 {:?}", spec.shape));
+                let got = other.map_or_else(
+                    || "no such tensor".into(),
+                    |spec: &TensorSpec| format!("{} {:?}", spec.element, spec.shape),
+                );
                 return Err(wrong(name, format!("float32 {shape:?}"), got).into());
             }
         }
@@ -183,7 +254,7 @@ fn select(
     match specs.iter().find(|spec| !needed.iter().any(|(name, _)| *name == spec.name)) {
         // An output more does no harm; an input more would be left without values.
         Some(extra) if side == "input" => {
-            Err(wrong(&extra.name, "no such tensor".into(), format!("float32 {:?}", extra.shape)).into())
+            Err(wrong(&extra.name, "no such tensor".into(), format!("{} {:?}", extra.element, extra.shape)).into())
         }
         _ => Ok(selected),
     }
@@ -197,7 +268,6 @@ fn compare(path: &Path, side: &'static str, outlets: &[Outlet], specs: &[TensorS
         Box::new(TensorMismatch { path: path.into(), side, tensor: tensor.into(), whose, expected, got, hint })
     };
     for spec in specs {
-        let ElementType::Float32 = spec.element;
         let expected = format!("float32 {:?}", spec.shape);
         let Some(outlet) = outlets.iter().find(|outlet| outlet.name() == spec.name) else {
             let names: Vec<&str> = outlets.iter().map(Outlet::name).collect();

@@ -28,7 +28,7 @@ pub struct Usage {
 pub(crate) struct Record {
     name: String,
     precision: String,
-    execution_provider: &'static str,
+    execution_provider: String,
     micros: Mutex<Histogram<u64>>,
 }
 
@@ -36,13 +36,13 @@ static LOADED: Mutex<Vec<Arc<Record>>> = Mutex::new(Vec::new());
 
 impl Record {
     /// Enters a model into the process's list; one of the same name that was loaded before makes place.
-    pub(crate) fn enter(name: &str, precision: &str, execution_provider: &'static str) -> Arc<Self> {
+    pub(crate) fn enter(name: &str, precision: &str, execution_provider: &str) -> Arc<Self> {
         // These bounds are within what the histogram takes.
         let micros = Histogram::new_with_bounds(1, LONGEST_US, 3).unwrap_or_else(|_| unreachable!());
         let record = Arc::new(Self {
             name: name.into(),
             precision: precision.into(),
-            execution_provider,
+            execution_provider: execution_provider.into(),
             micros: Mutex::new(micros),
         });
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,7 +62,7 @@ impl Record {
         Usage {
             name: self.name.clone(),
             precision: self.precision.clone(),
-            execution_provider: self.execution_provider.into(),
+            execution_provider: self.execution_provider.clone(),
             runs: micros.len(),
             p50_ms: quantile(0.5),
             p99_ms: quantile(0.99),

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use inference::{Model, Signature};
+use inference::{LoadOptions, Model, Signature};
 use node::NodeError;
 use serde::Deserialize;
 
@@ -33,38 +33,41 @@ pub struct OnnxNetwork {
     least_distance: LeastDistance,
 }
 
-/// The manifest's constants: those that the grid is made with must be this version's.
+/// How the manifest has the grid made: this version's constants are the only ones.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Processing {
-    cell_m: f64,
-    origin_m: [f64; 2],
-    slices_m: Vec<f64>,
-    classes: Vec<Class>,
-    least_distance_m: LeastDistance,
+#[serde(deny_unknown_fields, tag = "kind", rename_all = "snake_case")]
+enum Encoder {
+    HeightSlices { cell_m: f64, origin_m: [f64; 2], slices_m: Vec<f64> },
 }
 
+/// How the manifest has boxes read.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, tag = "kind", rename_all = "snake_case")]
+enum Decoder {
+    CenterPoint { classes: Vec<Class>, least_distance_m: LeastDistance },
+}
 impl OnnxNetwork {
     /// Loads a model folder: checks the manifest, the file's hash and the tensors, and runs to warm up.
     ///
     /// # Errors
     /// [`NodeError`] naming the file, what was expected, what came and what to do.
-    pub fn load(folder: &Path, onnxruntime: Option<&Path>) -> Result<Self, NodeError> {
+    pub fn load(folder: &Path, options: &LoadOptions) -> Result<Self, NodeError> {
         let failed = |e: inference::ModelError| {
             NodeError::caused_by(format!("{e} (parameter `model`; training/lidar_detector.sh makes one)"), e)
         };
-        let model = Model::load(folder, onnxruntime, SIGNATURE).map_err(failed)?;
-        let processing: Processing = model.manifest().processing(folder).map_err(failed)?;
+        let model = Model::load_stage(folder, "", options, SIGNATURE).map_err(failed)?;
+        let Encoder::HeightSlices { cell_m, origin_m, slices_m } = model.manifest().encoder(folder).map_err(failed)?;
+        let Decoder::CenterPoint { classes, least_distance_m } = model.manifest().decoder(folder).map_err(failed)?;
         let expected = (CELL_M, ORIGIN_M, SLICES_M.to_vec(), Class::ALL.to_vec());
-        let got = (processing.cell_m, processing.origin_m, processing.slices_m, processing.classes);
+        let got = (cell_m, origin_m, slices_m, classes);
         if got != expected {
             return Err(NodeError::new(format!(
-                "model {}: [processing]: this version makes grids of (cell_m, origin_m, slices_m, classes) = {expected:?}, \
+                "model {}: this version makes grids of (cell_m, origin_m, slices_m, classes) = {expected:?}, \
                  the model takes {got:?}; use a model made for this version",
                 folder.display()
             )));
         }
-        Ok(Self { model, least_distance: processing.least_distance_m })
+        Ok(Self { model, least_distance: least_distance_m })
     }
 }
 
@@ -74,13 +77,7 @@ impl Network for OnnxNetwork {
     }
 
     fn facts(&self) -> Vec<(String, String)> {
-        let manifest = self.model.manifest();
-        let fact = |key: &str, value: &str| (key.to_string(), value.to_string());
-        vec![
-            fact("model", &format!("{} {}", manifest.name, manifest.version)),
-            fact("precision", &manifest.precision),
-            fact("execution_provider", self.model.execution_provider().name()),
-        ]
+        self.model.facts()
     }
 
     fn least_distance(&self) -> LeastDistance {

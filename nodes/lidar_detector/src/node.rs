@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use inference::LoadOptions;
 use msgs::autoware_perception_msgs::msg::{
     DetectedObject, DetectedObjectKinematics, DetectedObjects, ObjectClassification, Shape,
 };
@@ -53,7 +54,8 @@ impl Definition for LidarDetector {
 
     fn new(parameters: Parameters, ports: &mut Ports, context: &Context) -> Result<Self, NodeError> {
         parameters.check()?;
-        let network = OnnxNetwork::load(&context.resolve(&parameters.model), context.onnxruntime.as_deref())?;
+        let options = LoadOptions::from_parameters(context.onnxruntime.clone(), &parameters.precision);
+        let network = OnnxNetwork::load(&context.resolve(&parameters.model), &options.map_err(NodeError::new)?)?;
         Self::with_network(parameters, ports, &context.vehicle, Box::new(network))
     }
 }

@@ -7,6 +7,8 @@ use serde::Deserialize;
 pub struct Parameters {
     /// Folder of the model: a manifest and its ONNX file.
     pub model: String,
+    /// Which of its variants: fp32, fp16, int8, or auto for the manifest's default.
+    pub precision: String,
     /// Detections that the network is less sure of are left out.
     pub least_score: LeastScore,
     /// A cloud of fewer points is refused.

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use inference::{Model, Signature};
+use inference::{LoadOptions, Model, Signature};
 use node::NodeError;
 
 use crate::features::{AGENTS, Features, NEIGHBOR, NEIGHBORS, PATH, SAMPLE, SAMPLES, STATE};
@@ -28,8 +28,8 @@ impl OnnxNetwork {
     ///
     /// # Errors
     /// [`NodeError`] naming the file, what was expected, what came and what to do.
-    pub fn load(folder: &Path, onnxruntime: Option<&Path>) -> Result<Self, NodeError> {
-        let model = Model::load(folder, onnxruntime, SIGNATURE).map_err(|e| {
+    pub fn load(folder: &Path, options: &LoadOptions) -> Result<Self, NodeError> {
+        let model = Model::load_stage(folder, "", options, SIGNATURE).map_err(|e| {
             NodeError::caused_by(format!("{e} (parameter `model`; training/trajectory_predictor.sh makes one)"), e)
         })?;
         Ok(Self { model })

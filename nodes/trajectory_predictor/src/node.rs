@@ -1,4 +1,5 @@
 use geometry::Pose2;
+use inference::LoadOptions;
 use msgs::autoware_perception_msgs::msg::{
     PredictedObject, PredictedObjects, PredictedPath, TrackedObject, TrackedObjects,
 };
@@ -21,6 +22,8 @@ use crate::road::Road;
 pub struct Parameters {
     /// Folder of the model: a manifest and its ONNX file.
     pub model: String,
+    /// Which of its variants: fp32, fp16, int8, or auto for the manifest's default.
+    pub precision: String,
     /// Futures that are less likely are left out, the others made to sum to 1.
     pub least_probability: f64,
     /// Odometry older than this is not used, s.
@@ -46,7 +49,8 @@ impl Definition for TrajectoryPredictor {
 
     fn new(parameters: Parameters, ports: &mut Ports, context: &Context) -> Result<Self, NodeError> {
         let map = context.require_map(Self::NAME)?;
-        let network = OnnxNetwork::load(&context.resolve(&parameters.model), context.onnxruntime.as_deref())?;
+        let options = LoadOptions::from_parameters(context.onnxruntime.clone(), &parameters.precision);
+        let network = OnnxNetwork::load(&context.resolve(&parameters.model), &options.map_err(NodeError::new)?)?;
         Self::with_network(
             parameters,
             ports,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use geometry::{Map, Point2, Polyline};
+use inference::LoadOptions;
 use msgs::autoware_perception_msgs::msg::{ObjectClassification, PredictedObjects, TrackedObject, TrackedObjects};
 use msgs::nav_msgs::msg::Odometry;
 use node::{Definition, Event, Input, Level, Node, Output, Outputs, Ports, Qos, Status, Time};
@@ -200,7 +201,7 @@ fn a_network_that_gives_nan_is_not_believed() {
 
 #[test]
 fn a_missing_model_and_a_changed_one_are_refused_with_what_to_do() {
-    let missing = OnnxNetwork::load(Path::new("/nowhere"), None).err().unwrap().to_string();
+    let missing = OnnxNetwork::load(Path::new("/nowhere"), &LoadOptions::default()).err().unwrap().to_string();
     assert!(
         missing.contains("/nowhere/manifest.toml") && missing.contains("training/trajectory_predictor.sh"),
         "{missing}"
@@ -210,7 +211,7 @@ fn a_missing_model_and_a_changed_one_are_refused_with_what_to_do() {
     std::fs::create_dir_all(&copy).unwrap();
     std::fs::copy(shipped.join("manifest.toml"), copy.join("manifest.toml")).unwrap();
     std::fs::write(copy.join("trajectory_predictor.onnx"), b"no model").unwrap();
-    let changed = OnnxNetwork::load(&copy, None).err().unwrap().to_string();
+    let changed = OnnxNetwork::load(&copy, &LoadOptions::default()).err().unwrap().to_string();
     std::fs::remove_dir_all(&copy).unwrap();
     assert!(changed.contains("expected sha256"), "{changed}");
 }
@@ -227,8 +228,9 @@ fn onnxruntime() -> Option<PathBuf> {
 fn the_shipped_model_gives_sane_futures_twice_the_same() {
     let Some(library) = onnxruntime() else { return };
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/trajectory_predictor");
+    let options = LoadOptions { library: Some(library), ..LoadOptions::default() };
     let run = || -> Vec<PredictedObjects> {
-        let mut bench = Bench::new(Box::new(OnnxNetwork::load(&model, Some(&library)).unwrap()));
+        let mut bench = Bench::new(Box::new(OnnxNetwork::load(&model, &options).unwrap()));
         let frames = (0..25).map(|i| {
             let t = 1.0 + 0.1 * f64::from(i);
             let objects = vec![

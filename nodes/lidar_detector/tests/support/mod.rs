@@ -82,7 +82,8 @@ pub fn shipped() -> Option<Box<OnnxNetwork>> {
         println!("skipped: no ONNX Runtime library: run `make setup` once");
         return None;
     };
-    Some(Box::new(OnnxNetwork::load(&root.join("models/lidar_detector"), Some(&library)).unwrap()))
+    let options = inference::LoadOptions { library: Some(library), ..Default::default() };
+    Some(Box::new(OnnxNetwork::load(&root.join("models/lidar_detector"), &options).unwrap()))
 }
 
 pub fn transform(parent: &str, child: &str, [x, y, z]: [f64; 3]) -> TransformStamped {
