@@ -2,120 +2,19 @@
 //! of recordings (PyPI `rosbags`); over loopback, without multicast. Without them the tests are skipped with a message.
 #![allow(missing_docs)]
 
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod support;
+
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
+use std::path::Path;
+use std::process::Command;
 
 use bag::{Reader, Selection};
 use msgs::autoware_vehicle_msgs::msg::VelocityReport;
 use msgs::geometry_msgs::msg::PoseStamped;
 use node::Time;
 use serde_json::Value;
-
-fn share() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
-}
-
-fn folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("ferrodrive_live_bags_{}_{name}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
-    std::os::unix::fs::symlink(share().join("bags"), folder.join("bags")).unwrap();
-    folder
-}
-
-/// `None`, with a message, where there is no Python for it.
-fn python() -> Option<String> {
-    let python = std::env::var("FERRODRIVE_PYTHON").ok();
-    if python.is_none() {
-        println!("skipped: FERRODRIVE_PYTHON names no Python with `cyclonedds` and `rosbags`");
-    }
-    python
-}
-
-/// A child that does not outlive the test.
-struct Running(Option<Child>);
-
-impl Running {
-    fn ferrodrive(command: &str, cwd: &Path, domain: u32) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_ferrodrive"))
-            .args(command.split_whitespace())
-            .env("FERRODRIVE_SHARE", share())
-            .env("ROS_DOMAIN_ID", domain.to_string())
-            .env("ROS_LOCALHOST_ONLY", "1")
-            .env_remove("RUST_LOG")
-            .current_dir(cwd)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
-        Self(Some(child.unwrap()))
-    }
-
-    fn signal(&self, name: &str) {
-        let process = self.0.as_ref().unwrap().id().to_string();
-        assert!(Command::new("kill").args([name, &process]).status().unwrap().success());
-    }
-
-    fn end(mut self) -> Output {
-        self.0.take().unwrap().wait_with_output().unwrap()
-    }
-
-    /// Its last words, where it ended well.
-    fn ended_well(self) -> (String, String) {
-        let output = self.end();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let said = (text(&output.stdout), text(&output.stderr));
-        assert_eq!(output.status.code(), Some(0), "{said:?}");
-        said
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.0 {
-            // It may have ended.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
-struct Peer {
-    child: Running,
-    stdin: Option<ChildStdin>,
-    lines: BufReader<ChildStdout>,
-}
-
-impl Peer {
-    fn start(python: &str, mode: &str, domain: u32) -> Self {
-        let config = "<CycloneDDS><Domain><General><Interfaces><NetworkInterface address=\"127.0.0.1\" multicast=\"false\"/>\
-                      </Interfaces><AllowMulticast>false</AllowMulticast></General><Discovery><ParticipantIndex>auto\
-                      </ParticipantIndex><Peers><Peer address=\"127.0.0.1\"/></Peers></Discovery></Domain></CycloneDDS>";
-        let mut child = Command::new(python)
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bag_peer.py"))
-            .args([mode, &domain.to_string()])
-            .env("PEER_CONFIG", config)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap());
-        Self { stdin: child.stdin.take(), child: Running(Some(child)), lines }
-    }
-
-    /// What it says next.
-    fn says(&mut self) -> Value {
-        let mut line = String::new();
-        self.lines.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap_or_else(|_| panic!("the peer said `{line}`"))
-    }
-
-    fn end(mut self) {
-        drop(self.stdin.take());
-        assert!(self.child.end().status.success());
-    }
-}
+use support::{Peer, Running, folder, python, share};
 
 /// Messages of every topic in the order of recording, without the byte that tells padding.
 fn contents(path: &Path) -> BTreeMap<String, Vec<Vec<u8>>> {
@@ -160,7 +59,7 @@ fn rosbags_reads_what_was_recorded_of_a_peer() {
         ),
     ] {
         let cwd = folder(&format!("record_{domain}"));
-        let mut peer = Peer::start(&python, "publish", domain);
+        let mut peer = Peer::start(&python, "bag_peer.py", "publish", domain);
         peer.says();
         let recorder = Running::ferrodrive(&format!("bag record -o out {options}"), &cwd, domain);
         assert_eq!(peer.says()["plain_is_heard"], false);
@@ -198,7 +97,7 @@ fn a_peer_gets_what_is_played_in_order_with_the_clock() {
     let (velocity, goal) = ("/vehicle/status/velocity_status", "/planning/mission_planning/goal");
     // The peer asks for transient local, which was not recorded of this topic.
     std::fs::write(cwd.join("qos.yaml"), "/ego/velocity: {durability: transient_local, depth: 1000}\n").unwrap();
-    let mut peer = Peer::start(&python, "listen", 123);
+    let mut peer = Peer::start(&python, "bag_peer.py", "listen", 123);
     peer.says();
     let player = Running::ferrodrive(
         &format!(

@@ -2,57 +2,26 @@
 //! Python with `cyclonedds` (`make test` has one).
 #![allow(missing_docs)]
 
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod support;
 
-use serde_json::Value;
+use support::{Peer, Running, python, share};
 
-const DOMAIN: &str = "115";
+const DOMAIN: u32 = 115;
 /// As in params/vehicle_info.param.yaml.
 const WHEELBASE_M: f64 = 2.8;
 
-struct Simulator(Child);
-
-impl Drop for Simulator {
-    fn drop(&mut self) {
-        // It may have ended.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn a_peer_drives_the_car_by_publishing_control() {
-    let Ok(python) = std::env::var("FERRODRIVE_PYTHON") else {
-        println!("skipped: FERRODRIVE_PYTHON names no Python with `cyclonedds`");
-        return;
-    };
-    let share = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut simulator = Command::new(env!("CARGO_BIN_EXE_ferrodrive"));
-    simulator.args(["run", "simulator", "--ros-args", "--params-file", "params/simulator.param.yaml"]);
-    simulator.args(["-p", "map_path:=maps/town.xodr"]);
-    for (from, to) in [
-        ("~/input/control_cmd", "/control/command/control_cmd"),
-        ("~/output/velocity_status", "/vehicle/status/velocity_status"),
-        ("~/output/ground_truth/odometry", "/simulation/ground_truth/odometry"),
-    ] {
-        simulator.args(["-r", &format!("{from}:={to}")]);
-    }
-    simulator.current_dir(&share).env("FERRODRIVE_SHARE", &share);
-    let simulator = simulator.env("ROS_DOMAIN_ID", DOMAIN).env("ROS_LOCALHOST_ONLY", "1").stderr(Stdio::null());
-    let _simulator = Simulator(simulator.spawn().unwrap());
-    let config = "<CycloneDDS><Domain><General><Interfaces><NetworkInterface address=\"127.0.0.1\" multicast=\"false\"/>\
-                  </Interfaces><AllowMulticast>false</AllowMulticast></General><Discovery><ParticipantIndex>auto\
-                  </ParticipantIndex><Peers><Peer address=\"127.0.0.1\"/></Peers></Discovery></Domain></CycloneDDS>";
-    let peer = Command::new(python)
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/drive_peer.py"))
-        .args(["drive", DOMAIN])
-        .env("PEER_CONFIG", config)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    assert!(peer.status.success(), "{}", String::from_utf8_lossy(&peer.stderr));
-    let told: Value = serde_json::from_slice(&peer.stdout).unwrap();
+    let Some(python) = python() else { return };
+    let command = "run simulator --ros-args --params-file params/simulator.param.yaml -p map_path:=maps/town.xodr \
+                   -r ~/input/control_cmd:=/control/command/control_cmd \
+                   -r ~/output/velocity_status:=/vehicle/status/velocity_status \
+                   -r ~/output/ground_truth/odometry:=/simulation/ground_truth/odometry";
+    let _simulator = Running::unheard(command, &share(), DOMAIN);
+    let mut peer = Peer::start(&python, "drive_peer.py", "drive", DOMAIN);
+    let told = peer.says();
+    peer.end();
     assert_eq!(told["phase"], "done", "{told}");
     let at = |mark: &str, what: &str| told["marks"][mark][what].as_f64().unwrap();
     let turned = |from: &str, to: &str| {
