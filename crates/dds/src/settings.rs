@@ -117,6 +117,9 @@ impl Settings {
         // By bytes, so that one unacknowledged image does not halt its writer, and a keep-all burst still waits.
         xml += "<Internal><Watermarks><WhcHigh>16MB</WhcHigh><WhcHighInit>16MB</WhcHighInit>\
                 <WhcLow>4MB</WhcLow><WhcAdaptive>false</WhcAdaptive></Watermarks></Internal>";
+        // Each receiving thread fills one of these before it takes the next: at the default of 1 MB a quiet process grows
+        // for an hour until it has touched all of them.
+        xml += "<Sizing><ReceiveBufferSize>256KiB</ReceiveBufferSize></Sizing>";
         xml += "<Discovery>";
         if alone {
             // With a tag of its own it is heard by nobody.
