@@ -41,7 +41,8 @@ pub(crate) trait Outward: Send + Sync {
 pub(crate) struct Bus<T> {
     pub topics: Vec<Topic>,
     pub mailboxes: Vec<Mailbox>,
-    pub diagnostics: usize,
+    /// Topic of each member's status.
+    pub diagnostics: Vec<usize>,
     pub tap: Mutex<T>,
     pub source: TimeSource,
     pub wire: Option<Arc<dyn Outward>>,
@@ -60,7 +61,7 @@ impl<T: Tap> Bus<T> {
         source: TimeSource,
         wire: Option<Arc<dyn Outward>>,
     ) -> Result<Self, GraphError> {
-        let diagnostics = graph.diagnostics_topic()?;
+        let diagnostics = graph.diagnostics_topics()?;
         Ok(Self {
             mailboxes: graph.members.iter().map(Mailbox::new).collect(),
             topics: std::mem::take(&mut graph.topics),

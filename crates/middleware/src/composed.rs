@@ -31,7 +31,7 @@ pub struct Report {
 /// wall clock. Needs a multi-threaded tokio runtime. The tap comes back with the report.
 ///
 /// # Errors
-/// [`GraphError`] where a node uses `/diagnostics` with another type.
+/// [`GraphError`] where a node uses the topic of a node's status with another type.
 pub async fn run<T: Tap + 'static>(mut graph: Graph, tap: T, limit: Duration) -> Result<(Report, T), GraphError> {
     let has_clock = graph.publications().any(|(_, topics)| topics.contains(&CLOCK_TOPIC));
     let source = if has_clock { TimeSource::Published } else { TimeSource::SinceStart };

@@ -3,7 +3,7 @@ use std::time::Duration;
 use msgs::diagnostic_msgs::msg::{DiagnosticArray, DiagnosticStatus, KeyValue};
 use node::{Level, Status, Time};
 
-/// Where every node's status goes: its heartbeat.
+/// Where a node's status goes, its heartbeat, where no remap sends it elsewhere.
 pub const DIAGNOSTICS_TOPIC: &str = "/diagnostics";
 
 /// Time between two heartbeats of a node whose status does not change.

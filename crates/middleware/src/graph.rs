@@ -42,6 +42,8 @@ pub struct Member {
     pub ports: Ports,
     /// Lockstep only: simulated time from an event to the messages it causes, standing for the node's run time.
     pub simulated_latency: Duration,
+    /// Where its status goes.
+    pub(crate) diagnostics: String,
     /// Topic index of each input.
     pub(crate) inputs: Vec<usize>,
     /// Topic index of each output.
@@ -126,7 +128,8 @@ impl Graph {
             self.topics[topic].debug |= port.debug;
             outputs.push(topic);
         }
-        self.members.push(Member { name: name.into(), node, ports, simulated_latency, inputs, outputs });
+        let diagnostics = resolve(name, DIAGNOSTICS_TOPIC, remaps);
+        self.members.push(Member { name: name.into(), node, ports, simulated_latency, diagnostics, inputs, outputs });
         Ok(())
     }
 
@@ -168,10 +171,11 @@ impl Graph {
         list
     }
 
-    /// The topic for diagnostics, made where no node named it.
-    pub(crate) fn diagnostics_topic(&mut self) -> Result<usize, GraphError> {
+    /// The topic of each member's diagnostics, made where no node named it.
+    pub(crate) fn diagnostics_topics(&mut self) -> Result<Vec<usize>, GraphError> {
         let message = MessageType::of::<msgs::diagnostic_msgs::msg::DiagnosticArray>();
-        self.topic("the driver", DIAGNOSTICS_TOPIC, message, Qos::reliable(10))
+        let of: Vec<_> = self.members.iter().map(|m| (m.name.clone(), m.diagnostics.clone())).collect();
+        of.iter().map(|(node, topic)| self.topic(node, topic, message, Qos::reliable(10))).collect()
     }
 
     fn check_remaps(&self, node: &str, ports: &Ports, remaps: &BTreeMap<String, String>) -> Result<(), GraphError> {

@@ -53,7 +53,8 @@ pub struct Lockstep {
     topics: Vec<crate::Topic>,
     statuses: Vec<Status>,
     latencies: Vec<Latency>,
-    diagnostics: usize,
+    /// Topic of each member's status.
+    diagnostics: Vec<usize>,
     queue: BinaryHeap<Reverse<Scheduled>>,
     sequence: u64,
     now: Time,
@@ -65,14 +66,14 @@ impl Lockstep {
     /// Takes the graph at simulated time zero.
     ///
     /// # Errors
-    /// [`GraphError`] where a node uses `/diagnostics` with another type.
+    /// [`GraphError`] where a node uses the topic of a node's status with another type.
     pub fn new(graph: Graph) -> Result<Self, GraphError> {
         Self::starting_at(graph, Time(0))
     }
 
     /// Takes the graph at another time; timers fall due at multiples of their period behind it.
     pub(crate) fn starting_at(mut graph: Graph, start: Time) -> Result<Self, GraphError> {
-        let diagnostics = graph.diagnostics_topic()?;
+        let diagnostics = graph.diagnostics_topics()?;
         let count = graph.members.len();
         let mut driver = Self {
             members: graph.members,
@@ -217,7 +218,10 @@ impl Lockstep {
     fn tell_status(&mut self, member: usize) {
         let message = diagnostics::message(self.now, &self.members[member].name, &self.statuses[member]);
         let due = self.now + Duration::ZERO;
-        self.schedule(due, Due::Message { topic: self.diagnostics, message: Arc::new(message), provenance: None });
+        self.schedule(
+            due,
+            Due::Message { topic: self.diagnostics[member], message: Arc::new(message), provenance: None },
+        );
     }
 }
 

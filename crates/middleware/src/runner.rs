@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use node::{Event, EventKind, Node, Outputs, Status, Time};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::CLOCK_TOPIC;
 use crate::bus::{Bus, TimeSource};
 use crate::diagnostics::{self, HEARTBEAT};
 use crate::graph::{Member, Tap};
@@ -75,7 +76,9 @@ impl<T: Tap + 'static> Runner<T> {
             }
             if !self.active {
                 bus.mailboxes[self.index].clear();
-            } else if let Some((input, message)) = bus.mailboxes[self.index].take() {
+            } else if bus.timer_now().is_some()
+                && let Some((input, message)) = bus.mailboxes[self.index].take()
+            {
                 self.handle(EventKind::Message(input, message));
                 continue;
             }
@@ -168,10 +171,13 @@ impl<T: Tap + 'static> Runner<T> {
             let hz = f64::from(self.rate.count) / elapsed.as_secs_f64();
             self.rate = Rate { since: Instant::now(), count: 0, hz };
         }
-        let mut status = if self.active {
-            self.status.clone()
-        } else {
+        let mut status = if !self.active {
             Status::error("not active: it takes no input and gives no output until it is activated")
+        } else if self.bus.timer_now().is_none() {
+            // How old a message is cannot be told before: one that was kept for late joiners would look new.
+            Status::warn(format!("waiting for {CLOCK_TOPIC}"))
+        } else {
+            self.status.clone()
         };
         if let Some(wire) = &self.bus.wire {
             let latency = self.latency.summary();
@@ -190,7 +196,7 @@ impl<T: Tap + 'static> Runner<T> {
             }
         }
         let message = diagnostics::message(self.bus.now(), &self.member.name, &status);
-        self.bus.publish(self.index, None, self.bus.diagnostics, Arc::new(message));
+        self.bus.publish(self.index, None, self.bus.diagnostics[self.index], Arc::new(message));
     }
 }
 

@@ -14,6 +14,7 @@ from cyclonedds.util import duration
 sys.path.insert(0, str(Path(__file__).parents[3] / "tests/peer"))
 from ros_peer import ALL, KEPT, LOST, RELIABLE, TEN, Client, main, ros, say, user_data, waited
 
+DiagnosticArray = ros("diagnostic_msgs/msg/DiagnosticArray")
 Text = ros("std_msgs/msg/String")
 Number = ros("std_msgs/msg/Int64")
 PointCloud2 = ros("sensor_msgs/msg/PointCloud2")
@@ -50,6 +51,70 @@ def graph(peer):
         )
     enclaves = [user_data(p.qos) for p in participants.take(N=20)]
     say(enclaves=enclaves)
+
+
+def heartbeats(peer):
+    names = {}
+    readers = {topic: peer.reader(topic, DiagnosticArray, TEN) for topic in ("rt/diagnostics", "rt/fleet/diagnostics")}
+    for topic, reader in readers.items():
+        arrays = waited(f"three heartbeats on {topic}", lambda: len(seen := reader.read(N=10)) >= 3 and seen)
+        names[topic] = sorted({status.name for array in arrays for status in array.status})
+    say(**names)
+
+
+def offer_of(peer, topic):
+    publications = BuiltinDataReader(peer.participant, BuiltinTopicDcpsPublication)
+    return waited(topic, lambda: [end.qos for end in publications.take(N=200) if end.topic_name == topic])[0]
+
+
+def offered(peer):
+    qos = offer_of(peer, "rt/echo")
+    say(
+        reliable=qos[Policy.Reliability] != Policy.Reliability.BestEffort,
+        transient_local=qos[Policy.Durability] == Policy.Durability.TransientLocal,
+        kept=qos[Policy.DurabilityService].history.depth,
+        deadline_ns=qos[Policy.Deadline].deadline,
+        lifespan_ns=qos[Policy.Lifespan].lifespan,
+        by_topic=isinstance(qos[Policy.Liveliness], Policy.Liveliness.ManualByTopic),
+        lease_ns=qos[Policy.Liveliness].lease_duration,
+    )
+    to_us = peer.writer("rt/left/text", Text, TEN)
+    waited("who echoes", to_us.get_matched_subscriptions)
+
+    def late():
+        """What a reader that comes after the last of three gets."""
+        first = peer.reader("rt/echo", Text, KEPT)
+        waited("what it kept", first.get_matched_publications)
+        time.sleep(0.5)
+        first.take(N=10)
+        for number in (1, 2, 3):
+            to_us.write(Text(str(number)))
+        waited("three echoes", lambda: len(first.read(N=10)) >= 3)
+        return peer.reader("rt/echo", Text, KEPT)
+
+    def fresh():
+        # On a machine that is busy for longer than the lifespan they are too old at once: then anew.
+        reader, texts = late(), []
+        end = time.monotonic() + 1.0
+        while time.monotonic() < end and len(texts := [text.data for text in reader.read(N=10)]) < 3:
+            time.sleep(0.005)
+        return len(texts) == 3 and texts
+
+    say(late=waited("what a late joiner gets", fresh))
+    late()
+    time.sleep(3.0)
+    reader = peer.reader("rt/echo", Text, KEPT)
+
+    def news():
+        to_us.write(Text("new"))
+        time.sleep(0.05)
+        return [text.data.split()[0] for text in reader.read(N=10)]
+
+    say(later=sorted(set(waited("a new one", news))))
+
+
+def lossy(peer):
+    say(reliable=offer_of(peer, "rt/echo")[Policy.Reliability] != Policy.Reliability.BestEffort)
 
 
 def content(peer):

@@ -75,7 +75,8 @@ fn graph() -> (Graph, Vec<Citizen>) {
     let mut ports = Ports::default();
     let lidar =
         Lidar { tick: ports.timer(Duration::from_millis(100)), out: ports.output("/cloud", Qos::sensor_data()) };
-    graph.add("lidar", Box::new(lidar), ports, &BTreeMap::new(), Duration::ZERO).unwrap();
+    let remaps = BTreeMap::from([("/diagnostics".to_owned(), "/fleet/diagnostics".to_owned())]);
+    graph.add("lidar", Box::new(lidar), ports, &remaps, Duration::ZERO).unwrap();
     let declared = vec![Declared { name: "gain".into(), range: Some((0.0, 10.0)), ..Declared::default() }];
     let make = Box::new(|values: &Map<String, Value>| Ok(relay(values, &mut Ports::default())));
     (graph, vec![Citizen { parameters: values, declared, make }])
@@ -207,6 +208,33 @@ fn the_peer_finds_nodes_topics_types_and_hashes_in_the_graph() {
         let enclaves = peer.says();
         assert!(enclaves["enclaves"].as_array().unwrap().contains(&json!("enclave=/;")), "{enclaves}");
     });
+}
+
+#[test]
+fn a_heartbeat_goes_where_a_remap_sends_it() {
+    with_nodes("heartbeats", 117, |peer| {
+        assert_eq!(peer.says(), json!({"rt/diagnostics": ["left/relay"], "rt/fleet/diagnostics": ["lidar"]}));
+    });
+}
+
+#[test]
+fn a_publishers_quality_of_service_is_what_overrides_say_and_old_messages_reach_no_late_joiner() {
+    let offered = json!({"/echo": {"publisher": {
+        "durability": "transient_local", "depth": 3, "deadline": 5_000_000_000_u64, "lifespan": 2_000_000_000,
+        "liveliness": "manual_by_topic", "liveliness_lease_duration": 9_000_000_000_u64,
+    }}});
+    with_nodes_and_qos("offered", 118, &offered, |peer| {
+        let offer = json!({
+            "reliable": true, "transient_local": true, "kept": 3, "deadline_ns": 5_000_000_000_u64,
+            "lifespan_ns": 2_000_000_000, "by_topic": true, "lease_ns": 9_000_000_000_u64,
+        });
+        assert_eq!(peer.says(), offer);
+        // Of three sent before it, then of three that were too old when it came.
+        assert_eq!(peer.says(), json!({"late": ["1 2.5", "2 2.5", "3 2.5"]}));
+        assert_eq!(peer.says(), json!({"later": ["new"]}));
+    });
+    let lossy = json!({"/echo": {"publisher": {"reliability": "best_effort"}}});
+    with_nodes_and_qos("lossy", 119, &lossy, |peer| assert_eq!(peer.says(), json!({"reliable": false})));
 }
 
 #[test]

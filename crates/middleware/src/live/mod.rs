@@ -83,7 +83,7 @@ pub async fn run<T: Tap + 'static>(
         (false, true) => TimeSource::Received,
         (false, false) => TimeSource::System,
     };
-    graph.diagnostics_topic()?;
+    graph.diagnostics_topics()?;
     let mut wire = wire::Wire::new(&graph, &*backend, options.facts)?;
     let inlets = feed::inlets(&graph, &*backend)?;
     for (member, topic, end) in inlets.iter().map(feed::Inlet::end) {

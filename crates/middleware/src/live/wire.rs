@@ -6,7 +6,6 @@ use node::{Durability, MessageType, Qos, Shared, Time};
 
 use super::Facts;
 use super::quality::Watched;
-use crate::DIAGNOSTICS_TOPIC;
 use crate::backend::{Backend, BackendError, Publisher, Subscription};
 use crate::bus::Outward;
 use crate::graph::Graph;
@@ -64,7 +63,7 @@ impl Wire {
                 });
             let outlets = outlets.collect::<Result<_, _>>()?;
             let message = MessageType::of::<DiagnosticArray>();
-            let diagnostics = outlet(backend, &member.name, DIAGNOSTICS_TOPIC, message, Qos::reliable(10))?;
+            let diagnostics = outlet(backend, &member.name, &member.diagnostics, message, Qos::reliable(10))?;
             let (age, failed, inputs) = (Mutex::new(None), AtomicU64::new(0), Vec::new());
             Ok(Member { name: member.name.clone(), outlets, diagnostics, age, failed, inputs })
         };
