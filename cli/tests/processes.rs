@@ -72,8 +72,8 @@ fn signal(name: &str, process: &str) {
 fn stops_with_the_reason_when_a_node_is_killed_and_goes_on_when_it_is_back() {
     let mut launch = Launch::start();
     launch.wait_for(&["[safety_supervisor-", "INFO", "ok"]);
-    // Not the localizer: it finds itself again by 2 m of motion, which the stop may not leave; then it waits and says so.
     for node in [
+        "localizer",
         "trajectory_follower",
         "motion_planner",
         "route_planner",

@@ -13,6 +13,7 @@ use node::{Context, Definition, Event, Input, Node, NodeError, Output, Outputs, 
 use crate::history::History;
 use crate::mounting::Mountings;
 use crate::odometry::{Ground, messages};
+use crate::start::{Start, Starts};
 use crate::{Filter, Motion, Parameters, Turn};
 
 const GRAVITY_MPS2: f64 = 9.80665;
@@ -23,17 +24,6 @@ const OUTPUT_S: f64 = 0.018;
 /// A longer pause of everything that moves the filter is bridged with much more doubt, s.
 const PAUSE_S: f64 = 0.2;
 
-/// An operator's place older than this is not believed without a fix that agrees, s.
-const FRESH_S: f64 = 2.0;
-
-/// Where an operator says that the car stands: x, y (m), yaw (rad) and how sure that is.
-#[derive(Debug, Clone, Copy)]
-struct Start {
-    place: [f64; 3],
-    position_variance: f64,
-    yaw_variance: f64,
-}
-
 /// The node: see the crate's documentation.
 pub struct Localizer {
     imu: Input<Imu>,
@@ -41,6 +31,7 @@ pub struct Localizer {
     velocity: Input<VelocityReport>,
     steering: Input<SteeringReport>,
     initial: Input<PoseWithCovarianceStamped>,
+    reckoned: Input<PoseWithCovarianceStamped>,
     tf_static: Input<TFMessage>,
     odometry: Output<Odometry>,
     tf: Output<TFMessage>,
@@ -55,8 +46,7 @@ pub struct Localizer {
     /// What the filter's state is of.
     time: Option<Time>,
     first_fix: Option<Point2<Map>>,
-    /// Where an operator once said that the car stands, to be held against a fix.
-    old_start: Option<Start>,
+    starts: Starts,
     wheels: Option<(Time, f64)>,
     steering_rad: Option<(Time, f64)>,
     imu_at: Option<Time>,
@@ -82,6 +72,7 @@ impl Definition for Localizer {
             velocity: ports.input("~/input/velocity_status", Qos::reliable(5)),
             steering: ports.input("~/input/steering_status", Qos::reliable(5)),
             initial: ports.input("~/input/initial_pose", Qos::transient_local()),
+            reckoned: ports.input("~/input/reckoned_pose", Qos::reliable(1)),
             tf_static: ports.input("/tf_static", Qos::transient_local()),
             odometry: ports.output("~/output/kinematic_state", Qos::reliable(1)),
             tf: ports.output("~/output/tf", Qos::reliable(1)),
@@ -95,7 +86,7 @@ impl Definition for Localizer {
             filter: None,
             time: None,
             first_fix: None,
-            old_start: None,
+            starts: Starts::default(),
             wheels: None,
             steering_rad: None,
             imu_at: None,
@@ -127,6 +118,10 @@ impl Node for Localizer {
             sound
         } else if let Some(initial) = event.message(self.initial) {
             self.on_initial(initial, event.now)
+        } else if let Some(reckoned) = event.message(self.reckoned) {
+            let start = Start::read(reckoned);
+            start.into_iter().for_each(|start| self.starts.hear_reckoned(Time::from(&reckoned.header.stamp), start));
+            start.is_some()
         } else if let Some(transforms) = event.message(self.tf_static) {
             self.refused += self.mountings.take(transforms);
             true
@@ -145,36 +140,20 @@ impl Node for Localizer {
 }
 
 impl Localizer {
-    fn start(&mut self, place: [f64; 3], position_variance: f64, yaw_variance: f64) {
+    fn start(&mut self, start: Start) {
         let speed = self.wheels.map_or(0.0, |(_, speed)| speed);
+        let Start { place, position_variance, yaw_variance } = start;
         let filter = Filter::new(place, speed, position_variance, yaw_variance, self.parameters.noise());
         (self.filter, self.time, self.history) = (Some(filter), None, History::default());
         self.fixes_rejected = 0;
     }
 
     fn on_initial(&mut self, initial: &PoseWithCovarianceStamped, now: Time) -> bool {
-        let (p, q) = (&initial.pose.pose.position, &initial.pose.pose.orientation);
-        let norm = (q.x * q.x + q.y * q.y + q.z * q.z + q.w * q.w).sqrt();
-        let yaw = (2.0 * (q.w * q.z + q.x * q.y)).atan2(1.0 - 2.0 * (q.y * q.y + q.z * q.z));
-        if initial.header.frame_id != "map" || !(p.x + p.y + yaw).is_finite() || !((norm - 1.0).abs() < 0.02) {
-            return false;
+        let Some(start) = Start::read(initial) else { return false };
+        let stamp = Time::from(&initial.header.stamp);
+        if let Some(start) = self.starts.hear_operator(now, stamp, start, self.filter.is_some()) {
+            self.start(start);
         }
-        let given = |index: usize, least: f64, otherwise: f64| {
-            let variance = initial.pose.covariance[index];
-            if variance > 0.0 && variance.is_finite() { variance.max(least) } else { otherwise }
-        };
-        // No operator is surer than 5 cm and half a degree; nothing said is taken for 1 m and 6 degrees.
-        let start = Start {
-            place: [p.x, p.y, yaw],
-            position_variance: given(0, 0.0025, 1.0),
-            yaw_variance: given(35, 1e-4, 0.01),
-        };
-        if now.since(Time::from(&initial.header.stamp)) > FRESH_S {
-            // Kept for late joiners: the car may have driven on since. The next fix tells.
-            self.old_start = self.filter.is_none().then_some(start);
-            return true;
-        }
-        self.start(start.place, start.position_variance, start.yaw_variance);
         true
     }
 
@@ -262,16 +241,9 @@ impl Localizer {
         let variance = variance.max(1e-4);
         let arm = self.antenna(&fix.header.frame_id);
         if self.filter.is_none()
-            && let Some(old) = self.old_start.take()
+            && let Some(start) = self.starts.agreeing(stamp, place, arm, variance)
         {
-            let [x, y, yaw] = old.place;
-            let expected: Point2<Map> = Pose2::new(x, y, yaw).transform(Point2::<BaseLink>::new(arm[0], arm[1]));
-            let limit = 2.0 + 3.0 * (variance + old.position_variance).sqrt();
-            if expected.distance(place) <= limit {
-                self.start(old.place, old.position_variance, old.yaw_variance);
-            } else {
-                self.refused += 1;
-            }
+            self.start(start);
         }
         let Some(filter) = &mut self.filter else {
             self.start_from_motion(place, arm, variance);
@@ -309,7 +281,7 @@ impl Localizer {
             let at: Point2<Map> =
                 Pose2::new(place.x, place.y, yaw).transform(Point2::<BaseLink>::new(-arm[0], -arm[1]));
             let yaw_variance = 0.02 + 2.0 * variance / (span * span);
-            self.start([at.x, at.y, yaw], 0.04 + variance, yaw_variance);
+            self.start(Start { place: [at.x, at.y, yaw], position_variance: 0.04 + variance, yaw_variance });
         }
     }
 
@@ -356,7 +328,7 @@ impl Localizer {
         let imu = age(self.imu_at);
         let wheels = age(self.wheels.map(|w| w.0));
         if self.filter.is_none() {
-            return Some("waiting for ~/input/initial_pose, or 2 m of motion with GNSS".into());
+            return Some(self.starts.wanted());
         }
         if self.imu_at.is_none() && self.wheels.is_none() {
             return Some("waiting for ~/input/imu and ~/input/velocity_status".into());

@@ -6,10 +6,11 @@ mod support;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use geometry::{Map, Pose2};
 use msgs::autoware_vehicle_msgs::msg::VelocityReport;
 use msgs::geometry_msgs::msg::PoseWithCovarianceStamped;
 use msgs::sensor_msgs::msg::{Imu, NavSatFix};
-use node::{Level, Shared};
+use node::{Level, Shared, Time};
 use simulation::{Fault, Mount};
 use support::{Bench, rms_and_max, town};
 
@@ -141,6 +142,82 @@ fn a_bad_initial_pose_is_refused_and_the_way_between_fixes_stands_in() {
     bench.run(40.0);
     assert_eq!(bench.status.message, "ok");
     assert!(worst(&bench, 30.0).0 < 0.5, "{:?}", worst(&bench, 30.0));
+}
+
+/// What another node says of the car's place.
+fn said(pose: Pose2<Map>, stamp: Time, deviations: (f64, f64)) -> Shared {
+    let mut message = PoseWithCovarianceStamped::default();
+    (message.header.stamp, message.header.frame_id) = (stamp.to_message(), "map".into());
+    (message.pose.pose.position.x, message.pose.pose.position.y) = (pose.position.x, pose.position.y);
+    let q = pose.quaternion();
+    (message.pose.pose.orientation.z, message.pose.pose.orientation.w) = (q.k, q.w);
+    message.pose.covariance[0] = deviations.0 * deviations.0;
+    message.pose.covariance[35] = deviations.1 * deviations.1;
+    Arc::new(message)
+}
+
+/// A bench whose car stands, with a localizer that was started a moment ago.
+fn restarted_at_standstill(seed: u64) -> Bench {
+    let mut bench = Bench::new(&town(), seed, Vec::new());
+    bench.run(57.5);
+    assert!(bench.speed() < 0.01, "{} m/s", bench.speed());
+    assert!(bench.samples.last().unwrap().lateral_m.abs() < 0.4);
+    bench.restart();
+    bench
+}
+
+#[test]
+fn a_localizer_that_was_killed_finds_the_standing_car_by_what_was_reckoned_meanwhile() {
+    let mut bench = restarted_at_standstill(2008);
+    bench.run(0.3);
+    assert!(bench.samples.is_empty(), "no heading is known");
+    for _ in 0..10 {
+        let truth = bench.pose();
+        let reckoned = Pose2::new(truth.position.x + 0.5, truth.position.y - 0.3, truth.yaw + 0.04);
+        bench.tell("reckoned_pose", said(reckoned, bench.now(), (0.5, 0.06)));
+        bench.run(0.1);
+    }
+    assert_eq!(bench.status.message, "ok");
+    let last = bench.samples.last().unwrap();
+    assert!(last.lateral_m.abs() < 0.4 && last.heading_rad.abs() < 0.06 && last.nees < 20.0, "{last:?}");
+    // Nobody reckons any more, and the car goes on.
+    bench.run(30.0);
+    assert!(worst(&bench, 60.0).0 < 0.4, "{:?}", worst(&bench, 60.0));
+}
+
+#[test]
+fn a_reckoned_pose_that_is_old_or_far_from_the_fix_is_not_believed_and_told() {
+    let mut bench = restarted_at_standstill(2009);
+    let truth = bench.pose();
+    bench.tell("reckoned_pose", said(truth, Time(bench.now().0 - 1_000_000_000), (0.5, 0.06)));
+    bench.run(0.5);
+    assert!(bench.samples.is_empty());
+    let far = Pose2::new(truth.position.x + 9.0, truth.position.y, truth.yaw);
+    bench.tell("reckoned_pose", said(far, bench.now(), (0.5, 0.06)));
+    bench.run(0.3);
+    assert!(bench.samples.is_empty());
+    assert_eq!(bench.status.level, Level::Error);
+    assert!(bench.status.message.contains("the reckoned pose lies"), "{:?}", bench.status);
+    assert!(bench.status.message.contains("m from the GNSS fix"), "{:?}", bench.status);
+}
+
+#[test]
+fn an_initial_pose_kept_from_before_the_drive_is_not_believed_where_the_car_came_back_turned() {
+    let mut bench = restarted_at_standstill(2010);
+    let truth = bench.pose();
+    let turned = Pose2::new(truth.position.x, truth.position.y, truth.yaw + 3.1);
+    bench.tell("initial_pose", said(turned, Time(100_000_000), (0.3, 0.03)));
+    bench.run(1.0);
+    assert!(bench.samples.is_empty());
+    assert!(bench.status.message.contains("the initial pose is 57 s old"), "{:?}", bench.status);
+    // What an operator says now is believed, and said again it changes nothing.
+    bench.tell("initial_pose", said(truth, bench.now(), (0.3, 0.03)));
+    bench.run(2.0);
+    assert_eq!(bench.status.message, "ok");
+    let sigma = bench.samples.last().unwrap().sigma_m;
+    bench.tell("initial_pose", said(truth, bench.now(), (0.3, 0.03)));
+    bench.run(0.1);
+    assert!(bench.samples.last().unwrap().sigma_m < 1.1 * sigma);
 }
 
 #[test]

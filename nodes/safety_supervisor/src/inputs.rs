@@ -14,6 +14,7 @@ use vehicle::Vehicle;
 
 use crate::Parameters;
 use crate::collision::Obstacle;
+use crate::reckoning::Doubt;
 
 /// A command beyond the car's limits by more than this (rad, m/s²) is an error of its sender, not one of rounding.
 const EXCESS: (f64, f64) = (0.02, 1.0);
@@ -64,7 +65,7 @@ struct Heard {
 pub struct Inputs {
     pub control: Option<Control>,
     pub path: Option<Polyline<Map>>,
-    pub odometry: Option<(Time, Pose2<Map>, f64)>,
+    pub odometry: Option<(Time, Pose2<Map>, f64, Doubt)>,
     pub obstacles: Vec<Obstacle>,
     /// Stamp of the obstacles.
     pub obstacles_at: Option<Time>,
@@ -115,7 +116,7 @@ impl Inputs {
             _ if odometry.header.frame_id != "map" => {
                 Err(format!("expected frame map, got `{}`", odometry.header.frame_id))
             }
-            Some(pose) if speed.abs() < 150.0 => Ok((stamp, pose, speed)),
+            Some(pose) if speed.abs() < 150.0 => Ok((stamp, pose, speed, Doubt::of(odometry))),
             _ => Err("expected a finite pose and speed".into()),
         };
         if let Some(odometry) = self.odometry_state.take(stamp, read) {

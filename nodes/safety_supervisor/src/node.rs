@@ -3,8 +3,9 @@ use std::time::Duration;
 use msgs::autoware_control_msgs::msg::Control;
 use msgs::autoware_perception_msgs::msg::TrackedObjects;
 use msgs::autoware_planning_msgs::msg::Trajectory;
-use msgs::autoware_vehicle_msgs::msg::SteeringReport;
+use msgs::autoware_vehicle_msgs::msg::{SteeringReport, VelocityReport};
 use msgs::diagnostic_msgs::msg::DiagnosticArray;
+use msgs::geometry_msgs::msg::PoseWithCovarianceStamped;
 use msgs::nav_msgs::msg::Odometry;
 use node::{Context, Definition, Event, Input, Node, NodeError, Output, Outputs, Ports, Qos, Status, Time, Timer};
 use vehicle::{Vehicle, VehicleState};
@@ -13,6 +14,7 @@ use crate::Parameters;
 use crate::collision::{Look, Threat, worst_threat};
 use crate::inputs::Inputs;
 use crate::limits::gate;
+use crate::reckoning::{LONGEST_STEP_S, Reckoning};
 use crate::stopping::steer_along;
 
 const PERIOD_S: f64 = 0.02;
@@ -34,13 +36,16 @@ pub struct SafetySupervisor {
     objects_input: Input<TrackedObjects>,
     steering_input: Input<SteeringReport>,
     diagnostics: Input<DiagnosticArray>,
+    velocity_input: Input<VelocityReport>,
     output: Output<Control>,
+    reckoned_output: Output<PoseWithCovarianceStamped>,
     timer: Timer,
     parameters: Parameters,
     vehicle: Vehicle,
     inputs: Inputs,
     /// The car at the last tick: the newest odometry moved on, and dead reckoning where there is none.
     state: Option<(Time, VehicleState)>,
+    reckoning: Reckoning,
     steering_rad: f64,
     /// Whether all input was there once: before that the car stands and waits.
     started: bool,
@@ -66,12 +71,15 @@ impl Definition for SafetySupervisor {
             objects_input: ports.input("~/input/objects", Qos::reliable(1)),
             steering_input: ports.input("~/input/steering_status", Qos::reliable(1)),
             diagnostics: ports.input("~/input/diagnostics", Qos::reliable(50)),
+            velocity_input: ports.input("~/input/velocity_status", Qos::reliable(1)),
             output: ports.output("~/output/control_cmd", Qos::reliable(1)),
+            reckoned_output: ports.output("~/output/reckoned_pose", Qos::reliable(1)),
             timer: ports.timer(Duration::from_millis(20)),
             parameters,
             vehicle: context.vehicle,
             inputs: Inputs::default(),
             state: None,
+            reckoning: Reckoning::default(),
             steering_rad: 0.0,
             started: false,
             last: (0.0, -HOLD_MPS2),
@@ -100,6 +108,8 @@ impl Node for SafetySupervisor {
             if angle.is_finite() {
                 self.steering_rad = angle.clamp(-self.vehicle.max_steering_rad, self.vehicle.max_steering_rad);
             }
+        } else if let Some(report) = event.message(self.velocity_input) {
+            self.reckoning.take_wheels(Time::from(&report.header.stamp), f64::from(report.longitudinal_velocity));
         } else if let Some(array) = event.message(self.diagnostics) {
             self.inputs.take_diagnostics(event.now, array, &p.required_nodes);
         } else if event.is(self.timer) {
@@ -110,20 +120,37 @@ impl Node for SafetySupervisor {
 
 impl SafetySupervisor {
     /// Where the car is now.
-    fn reckon(&mut self, now: Time) {
+    fn reckon(&mut self, now: Time, outputs: &mut Outputs) {
         let newest = self.inputs.odometry.filter(|(at, ..)| now.since(*at) <= self.parameters.odometry_limit_s);
         let (at, mut state) = match (newest, self.state) {
-            (Some((at, pose, speed_mps)), _) => {
+            (Some((at, pose, speed_mps, _)), _) => {
                 (at, VehicleState { pose, speed_mps, acceleration_mps2: self.last.1, steering_rad: self.steering_rad })
             }
             (None, Some(last)) => last,
             (None, None) => return,
         };
         (state.acceleration_mps2, state.steering_rad) = (self.last.1, self.steering_rad);
+        let elapsed = now.since(at);
+        match newest {
+            Some((.., doubt)) => self.reckoning.begin(doubt),
+            None => {
+                self.reckoning.move_on(now, elapsed);
+                // What the wheels do, not what they were told to.
+                if let Some(speed) = self.reckoning.wheel_speed(now) {
+                    (state.speed_mps, state.acceleration_mps2) = (speed, 0.0);
+                }
+            }
+        }
         if !(state.speed_mps > 0.0 || state.acceleration_mps2 > 0.0) {
             state.acceleration_mps2 = 0.0;
         }
-        self.state = Some((now, self.vehicle.step_kinematic(&state, now.since(at).clamp(0.0, 0.5))));
+        let state = self.vehicle.step_kinematic(&state, elapsed.clamp(0.0, LONGEST_STEP_S));
+        self.state = Some((now, state));
+        if newest.is_none()
+            && let Some(message) = self.reckoning.message(now, state.pose)
+        {
+            outputs.publish(self.reckoned_output, message);
+        }
     }
 
     /// The worst threat, once it was seen in as many frames as the parameters ask for.
@@ -155,7 +182,7 @@ impl SafetySupervisor {
     }
 
     fn tick(&mut self, now: Time, outputs: &mut Outputs) {
-        self.reckon(now);
+        self.reckon(now, outputs);
         let fault = self.inputs.fault(now, &self.parameters);
         let threat = self.emergency(now);
         self.decide(now, fault, threat);

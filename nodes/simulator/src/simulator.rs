@@ -18,6 +18,9 @@ use crate::parameters::{Parameters, ScenarioChoice};
 /// Braking of a car that nobody commands any more, m/s².
 const FALLBACK_BRAKING_MPS2: f64 = -3.0;
 
+/// Steps between two times that the operator says where the car stands: a second.
+const STEPS_BETWEEN_POSES: u64 = 100;
+
 struct Out {
     points: Output<PointCloud2>,
     imu: Output<Imu>,
@@ -45,6 +48,8 @@ pub struct Simulator {
     /// The graph's time at the world's time 0.
     epoch: Option<Time>,
     steps: u64,
+    /// What the operator says of the car's place, until it is told to go: who hears it later knows by its age.
+    operator: Option<PoseWithCovarianceStamped>,
     last_command_s: Option<f64>,
     last: Command,
     events_told: usize,
@@ -108,6 +113,7 @@ impl Simulator {
             out,
             epoch: None,
             steps: 0,
+            operator: None,
             last_command_s: None,
             last: Command::default(),
             events_told: 0,
@@ -142,6 +148,9 @@ impl Simulator {
             if control.lateral.is_defined_steering_tire_rotation_rate { command.steering_rate_radps } else { 0.0 };
         self.last = Command { steering_rate_radps: rate, ..command };
         self.last_command_s = Some(self.world.time_s());
+        if command.acceleration_mps2 > 0.0 {
+            self.operator = None;
+        }
         self.world.set_command(self.last);
     }
 
@@ -167,11 +176,14 @@ impl Simulator {
         }
         self.world.step();
         self.steps += 1;
+        if self.steps.is_multiple_of(STEPS_BETWEEN_POSES) {
+            self.say_again(outputs);
+        }
         self.publish_sensors(outputs);
         self.publish_truth(outputs);
     }
 
-    /// What is said once: mountings, the goal, where the operator thinks the car stands.
+    /// What is said at the start: mountings, the goal, where the operator thinks the car stands.
     fn introduce(&mut self, outputs: &mut Outputs) {
         let stamp = self.stamp(0.0).to_message();
         let p = &self.parameters;
@@ -194,7 +206,16 @@ impl Simulator {
         message.pose.covariance[0] = spread * spread;
         message.pose.covariance[7] = spread * spread;
         message.pose.covariance[35] = turn * turn;
+        self.operator = Some(message.clone());
         outputs.publish(self.out.initial_pose, message);
+    }
+
+    fn say_again(&mut self, outputs: &mut Outputs) {
+        let stamp = self.stamp(self.world.time_s()).to_message();
+        if let Some(message) = &mut self.operator {
+            message.header.stamp = stamp;
+            outputs.publish(self.out.initial_pose, message.clone());
+        }
     }
 
     fn publish_sensors(&mut self, outputs: &mut Outputs) {

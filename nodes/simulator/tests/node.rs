@@ -66,7 +66,7 @@ fn every_sensor_comes_at_its_rate_and_every_topic_has_a_name() {
         ("v2i_traffic_signals", 20),
         ("tf_static", 1),
         ("output/goal", 1),
-        ("initial_pose", 1),
+        ("initial_pose", 3),
         ("ground_truth/odometry", 100),
         ("ground_truth/objects", 20),
     ] {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use geometry::{BaseLink, Map, Point2, Polyline, angle_difference};
+use geometry::{BaseLink, Map, Point2, Polyline, Pose2, angle_difference};
 use localizer::Localizer;
 use msgs::autoware_control_msgs::msg::Control;
 use msgs::nav_msgs::msg::Odometry;
@@ -59,6 +59,7 @@ pub struct Bench {
     simulator: Simulator,
     simulator_ports: Ports,
     localizer: Localizer,
+    context: Context,
     inputs: BTreeMap<String, usize>,
     path: Polyline<Map>,
     matched_s: f64,
@@ -114,6 +115,7 @@ impl Bench {
             simulator,
             simulator_ports,
             localizer,
+            context,
             inputs,
             path,
             matched_s: 0.0,
@@ -126,11 +128,39 @@ impl Bench {
         }
     }
 
+    /// Another localizer in the place of the one that was killed: it knows nothing.
+    pub fn restart(&mut self) {
+        let mut ports = Ports::default();
+        self.localizer = Localizer::new(parameters::<Localizer>(), &mut ports, &self.context).unwrap();
+        self.status = Status::ok();
+        self.samples.clear();
+    }
+
+    pub fn now(&self) -> Time {
+        Time(self.tick * 10_000_000)
+    }
+
+    /// Where the car truly is.
+    pub fn pose(&self) -> Pose2<Map> {
+        self.simulator.world().ego().vehicle.pose
+    }
+
+    /// m/s.
+    pub fn speed(&self) -> f64 {
+        self.simulator.world().ego().vehicle.speed_mps
+    }
+
+    /// The localizer gets this on an input.
+    pub fn tell(&mut self, name: &str, message: Shared) {
+        let input = self.inputs[name];
+        self.hear(self.now(), EventKind::Message(input, message));
+    }
+
     /// Drives for a time; each minute the car stops for five seconds.
     pub fn run(&mut self, seconds: f64) {
         for _ in 0..(seconds * 100.0) as usize {
             self.tick += 1;
-            let now = Time(self.tick * 10_000_000);
+            let now = self.now();
             self.standstill = now.seconds() % 60.0 > 50.0;
             let mut outputs = Outputs::default();
             let command = self.follow(now);

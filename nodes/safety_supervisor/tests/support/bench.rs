@@ -4,9 +4,9 @@ use geometry::{Map, Point2, Polyline, Pose2};
 use msgs::autoware_control_msgs::msg::Control;
 use msgs::autoware_perception_msgs::msg::{ObjectClassification, TrackedObject, TrackedObjects};
 use msgs::autoware_planning_msgs::msg::{Trajectory, TrajectoryPoint};
-use msgs::autoware_vehicle_msgs::msg::SteeringReport;
+use msgs::autoware_vehicle_msgs::msg::{SteeringReport, VelocityReport};
 use msgs::diagnostic_msgs::msg::{DiagnosticArray, DiagnosticStatus};
-use msgs::geometry_msgs::msg::Pose;
+use msgs::geometry_msgs::msg::{Pose, PoseWithCovarianceStamped};
 use msgs::nav_msgs::msg::Odometry;
 use node::{Context, Definition, Event, EventKind, Level, Node, Outputs, Ports, Status, Time};
 use safety_supervisor::SafetySupervisor;
@@ -32,6 +32,8 @@ pub struct Feed {
     pub trajectory: Option<Trajectory>,
     pub control: Option<Control>,
     pub diagnostics: Vec<DiagnosticStatus>,
+    /// Of the wheels; not sent unless a test does.
+    pub velocity: Option<VelocityReport>,
 }
 
 pub struct Bench {
@@ -46,6 +48,8 @@ pub struct Bench {
     /// Time (s), steering (rad) and acceleration (m/s²) sent.
     pub sent: Vec<(f64, f64, f64)>,
     pub obstacles: Vec<TrackedObject>,
+    /// Time (s) of each reckoned pose, the pose, and the car's then.
+    pub reckoned: Vec<(f64, PoseWithCovarianceStamped, Pose2<Map>)>,
 }
 
 impl Bench {
@@ -74,6 +78,7 @@ impl Bench {
             reports: Vec::new(),
             sent: Vec::new(),
             obstacles: Vec::new(),
+            reckoned: Vec::new(),
         }
     }
 
@@ -105,15 +110,20 @@ impl Bench {
             if !feed.diagnostics.is_empty() {
                 self.hear(5, Some(DiagnosticArray { status: feed.diagnostics, ..DiagnosticArray::default() }));
             }
+            self.hear(6, feed.velocity);
             let mut outputs = Outputs::default();
             self.node.on_event(&Event { now, kind: EventKind::Timer(0) }, &mut outputs);
             if let Some(status) = outputs.take_status() {
                 self.reports.push(status.clone());
                 self.status = status;
             }
-            let published = outputs.take_published();
-            assert_eq!(published.len(), 1, "a command at each tick, whatever comes in");
-            let control: &Control = published[0].message.as_any().downcast_ref().unwrap();
+            let (commands, others): (Vec<_>, Vec<_>) =
+                outputs.take_published().into_iter().partition(|published| published.message.as_any().is::<Control>());
+            for pose in others.iter().filter_map(|o| o.message.as_any().downcast_ref::<PoseWithCovarianceStamped>()) {
+                self.reckoned.push((now.seconds(), pose.clone(), self.car.pose));
+            }
+            assert_eq!(commands.len(), 1, "a command at each tick, whatever comes in");
+            let control: &Control = commands[0].message.as_any().downcast_ref().unwrap();
             let (steering, acceleration) =
                 (f64::from(control.lateral.steering_tire_angle), f64::from(control.longitudinal.acceleration));
             assert!(steering.abs() <= self.vehicle.max_steering_rad + 1e-6);
@@ -170,7 +180,15 @@ impl Bench {
             trajectory: tenth.then_some(trajectory),
             control: Some(control),
             diagnostics,
+            velocity: None,
         }
+    }
+
+    /// What the wheels report of a speed.
+    pub fn wheels(now: Time, speed_mps: f64) -> VelocityReport {
+        let mut report = VelocityReport { longitudinal_velocity: speed_mps as f32, ..VelocityReport::default() };
+        (report.header.stamp, report.header.frame_id) = (now.to_message(), "base_link".into());
+        report
     }
 
     pub fn interventions(&self) -> u64 {

@@ -142,6 +142,7 @@ fn add(graph: &mut Graph, name: &str, node: Box<dyn Node>, ports: Ports, latency
             (_, "~/output/velocity_status" | "~/input/velocity_status") => "/vehicle/status/velocity_status",
             (_, "~/output/steering_status" | "~/input/steering_status") => "/vehicle/status/steering_status",
             (_, "~/output/initial_pose" | "~/input/initial_pose") => "/initialpose3d",
+            (_, "~/output/reckoned_pose" | "~/input/reckoned_pose") => "/localization/reckoned_pose",
             (_, "~/output/goal" | "~/input/goal") => "/planning/mission_planning/goal",
             (_, "~/output/v2i_traffic_signals" | "~/input/traffic_signals") => "/v2i/traffic_signals",
             (_, "~/output/kinematic_state" | "~/input/kinematic_state") => "/localization/kinematic_state",
