@@ -56,4 +56,12 @@ if [ "$purpose" = test ]; then
     .ferrodrive/python/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt
     cp tests/requirements.txt "$stamp"
   fi
+  # The independent peer on Fast DDS (3 MB); its tests say that they are skipped where there is none.
+  if ! [ -e /usr/include/fastdds ]; then
+    if apt-cache show libfastrtps-dev >/dev/null 2>&1; then
+      install_packages g++ libfastrtps-dev
+    else
+      echo "setup: no package libfastrtps-dev here: tests against Fast DDS will be skipped"
+    fi
+  fi
 fi

@@ -1,15 +1,25 @@
 //! Builds the Cyclone DDS core and the shim over it, and links both statically.
 
+mod changes;
+
 use std::path::PathBuf;
 use std::process::Command;
 
 fn main() {
     println!("cargo:rerun-if-changed=shim");
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=changes.rs");
     if Command::new("cmake").arg("--version").output().is_err() {
         eprintln!("dds_sys: `cmake` expected on PATH to build Cyclone DDS, none found: run tools/setup.sh drive");
         std::process::exit(1);
     }
-    let source = cyclonedds_src::source_dir();
+    let source = match changes::changed(&cyclonedds_src::source_dir()) {
+        Ok(source) => source,
+        Err(error) => {
+            eprintln!("dds_sys: Cyclone DDS's source cannot be prepared: {error}");
+            std::process::exit(1);
+        }
+    };
     let mut config = cmake::Config::new(&source);
     for off in [
         "BUILD_SHARED_LIBS",
@@ -32,6 +42,8 @@ fn main() {
     let include: Vec<PathBuf> = vec![
         core.join("ddsc/include"),
         core.join("ddsi/include"),
+        // Internal: the form of messages.
+        core.join("ddsi/src"),
         core.join("cdr/include"),
         source.join("src/ddsrt/include"),
         built.join("src/core/include"),
@@ -40,6 +52,7 @@ fn main() {
     cc::Build::new()
         .file("shim/bytes.c")
         .file("shim/endpoints.c")
+        .file("shim/identity.c")
         .includes(include)
         .warnings(false)
         .compile("dds_shim");

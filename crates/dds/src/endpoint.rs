@@ -10,6 +10,28 @@ use crate::{DdsError, Durability, History, Liveliness, Qos, Reliability};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Guid(pub [u8; 16]);
 
+impl Guid {
+    /// Who made the middleware behind it. Source: RTPS 2.3, 9.3.1.5: a GUID begins with the vendor's number.
+    pub fn vendor(self) -> Vendor {
+        match self.0 {
+            [0x01, 0x10, ..] => Vendor::Cyclone,
+            [0x01, 0x0f, ..] => Vendor::FastDds,
+            _ => Vendor::Other,
+        }
+    }
+}
+
+/// Makers of DDS that are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vendor {
+    /// Eclipse Cyclone DDS, as this crate.
+    Cyclone,
+    /// eProsima Fast DDS.
+    FastDds,
+    /// Another, or not said.
+    Other,
+}
+
 impl fmt::Debug for Guid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

@@ -33,10 +33,10 @@ mod writer;
 
 pub use compatibility::{Incompatibility, Mismatch, mismatches};
 pub use discovery::Discovery;
-pub use endpoint::{Endpoint, Guid, Kind};
+pub use endpoint::{Endpoint, Guid, Kind, Vendor};
 pub use error::DdsError;
 pub use participant::Participant;
 pub use qos::{Durability, History, Liveliness, Qos, Reliability};
-pub use reader::{Reader, Sample};
+pub use reader::{Identity, Reader, Sample};
 pub use settings::{Range, Settings};
 pub use writer::Writer;

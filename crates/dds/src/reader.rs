@@ -20,6 +20,25 @@ pub struct Reader {
     participant: Arc<Inner>,
 }
 
+/// Which sample of which writer; where it says who asked, the guid may be that of the reader for the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// The writer, or the reader in its place.
+    pub guid: Guid,
+    /// The sample's number, from 1.
+    pub sequence: i64,
+}
+
+impl Identity {
+    fn told(raw: dds_sys::Identity) -> Option<Self> {
+        (raw.guid != [0; 16]).then_some(Self { guid: Guid(raw.guid), sequence: raw.sequence })
+    }
+
+    pub(crate) fn raw(self) -> dds_sys::Identity {
+        dds_sys::Identity { guid: self.guid.0, sequence: self.sequence }
+    }
+}
+
 /// A sample: CDR with its encapsulation header (whose last byte tells the padding that was on the wire), without
 /// padding; lent by the core, given back on drop.
 pub struct Sample {
@@ -50,6 +69,16 @@ impl Sample {
     /// When it was written, ns since 1970 by the writer's clock.
     pub fn source_timestamp(&self) -> i64 {
         self.raw.source_timestamp
+    }
+
+    /// Which sample it is; `None` where its writer is of this process.
+    pub fn identity(&self) -> Option<Identity> {
+        Identity::told(self.raw.identity)
+    }
+
+    /// Which sample it answers, or who is to be answered, where its inline quality of service says so.
+    pub fn related(&self) -> Option<Identity> {
+        Identity::told(self.raw.related)
     }
 
     /// The number by which this machine's core knows the writer.
@@ -88,6 +117,8 @@ impl Reader {
             size: 0,
             source_timestamp: 0,
             publication_handle: 0,
+            identity: dds_sys::Identity::default(),
+            related: dds_sys::Identity::default(),
         };
         // SAFETY: the shim fills the sample where it returns 1.
         match unsafe { dds_sys::fd_take(self.entity, &raw mut raw) } {

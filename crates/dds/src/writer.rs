@@ -7,7 +7,7 @@ use dds_sys::Entity;
 use crate::compatibility::{Incompatibility, refused};
 use crate::events::Listening;
 use crate::participant::Inner;
-use crate::{DdsError, Endpoint, Guid, Kind, Qos, endpoint};
+use crate::{DdsError, Endpoint, Guid, Identity, Kind, Qos, endpoint};
 
 /// Writes one topic.
 pub struct Writer {
@@ -44,9 +44,19 @@ impl Writer {
     /// # Errors
     /// [`DdsError::HistoryFull`] where it stayed full: a reader that does not keep up does not get the sample.
     pub fn write(&self, cdr: &[u8]) -> Result<(), DdsError> {
+        self.write_related(cdr, None)
+    }
+
+    /// Sends CDR that answers the sample `related`, which its inline quality of service names.
+    ///
+    /// # Errors
+    /// As for [`Writer::write`].
+    pub fn write_related(&self, cdr: &[u8], related: Option<Identity>) -> Result<(), DdsError> {
         let started = Instant::now();
-        // SAFETY: the shim reads `cdr.len()` bytes and copies them.
-        match unsafe { dds_sys::fd_write(self.entity, cdr.as_ptr(), cdr.len()) } {
+        let related = related.map(Identity::raw);
+        let related = related.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+        // SAFETY: the shim reads `cdr.len()` bytes and the identity, if there is one, and copies them.
+        match unsafe { dds_sys::fd_write(self.entity, cdr.as_ptr(), cdr.len(), related) } {
             dds_sys::TIMEOUT => Err(DdsError::HistoryFull { topic: self.topic.clone(), waited: started.elapsed() }),
             code if code < 0 => Err(DdsError::core(format!("writing on {}", self.topic), code)),
             _ => Ok(()),

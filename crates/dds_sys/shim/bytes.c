@@ -1,4 +1,5 @@
 #include "bytes.h"
+#include "identity.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 
 struct bytes {
   struct ddsi_serdata c;
+  struct fd_identity identity;
+  struct fd_identity related;
   size_t size; /* header and padding included, a multiple of four */
   uint8_t data[];
 };
@@ -28,6 +31,8 @@ static struct bytes *new_bytes (const struct ddsi_sertype *type, enum ddsi_serda
     return NULL;
   ddsi_serdata_init (&d->c, type, kind);
   d->c.hash = type->serdata_basehash;
+  memset (&d->identity, 0, sizeof (d->identity));
+  memset (&d->related, 0, sizeof (d->related));
   d->size = padded;
   memset (d->data + size, 0, padded - size);
   return d;
@@ -42,6 +47,8 @@ static struct ddsi_serdata *from_ser (const struct ddsi_sertype *type, enum ddsi
   struct bytes *d = new_bytes (type, kind, size);
   if (d == NULL)
     return NULL;
+  if (fragment != NULL)
+    fd_identity_read (fragment, &d->identity, &d->related);
   uint32_t offset = 0;
   for (; fragment != NULL; fragment = fragment->nextfrag)
   {
@@ -176,11 +183,19 @@ static const struct ddsi_sertype_ops type_ops = {
   .free_samples = free_samples, .equal = type_equal, .hash = type_hash
 };
 
+/* The core calls it for each sample that goes out, where it may add to the inline QoS. */
+static void add_inline_qos (struct ddsi_xmsg *message, const struct ddsi_serdata *d)
+{
+  if (d->ops == &bytes_ops)
+    fd_identity_write (message, &((const struct bytes *) d)->related);
+}
+
 dds_entity_t fd_create_topic (dds_entity_t participant, const char *name, const char *type_name)
 {
   struct ddsi_sertype *type = calloc (1, sizeof (*type));
   if (type == NULL)
     return DDS_RETCODE_OUT_OF_RESOURCES;
+  fd_inline_qos = add_inline_qos;
   ddsi_sertype_init (type, type_name, &type_ops, &bytes_ops, true);
   type->allowed_data_representation = DDS_DATA_REPRESENTATION_FLAG_XCDR1;
   const dds_entity_t topic = dds_create_topic_sertype (participant, name, &type, NULL, NULL, NULL);
@@ -239,7 +254,7 @@ dds_entity_t fd_create_writer (dds_entity_t participant, dds_entity_t topic, con
   return writer;
 }
 
-dds_return_t fd_write (dds_entity_t writer, const uint8_t *data, size_t size)
+dds_return_t fd_write (dds_entity_t writer, const uint8_t *data, size_t size, const struct fd_identity *related)
 {
   const struct ddsi_sertype *type;
   if (size < 4)
@@ -251,6 +266,8 @@ dds_return_t fd_write (dds_entity_t writer, const uint8_t *data, size_t size)
   if (d == NULL)
     return DDS_RETCODE_OUT_OF_RESOURCES;
   memcpy (d->data, data, size);
+  if (related != NULL)
+    d->related = *related;
   /* DDS-XTypes 1.3, 7.6.3.1.2: the header's last two bits tell the padding. */
   d->data[3] = (uint8_t) ((d->data[3] & ~3u) | (d->size - size));
   return dds_writecdr (writer, &d->c);
@@ -278,6 +295,8 @@ dds_return_t fd_take (dds_entity_t reader, struct fd_sample *sample)
   sample->size = b->size >= 4 + padding ? b->size - padding : b->size;
   sample->source_timestamp = info.source_timestamp;
   sample->publication_handle = info.publication_handle;
+  sample->identity = b->identity;
+  sample->related = b->related;
   return 1;
 }
 

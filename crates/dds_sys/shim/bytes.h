@@ -16,19 +16,28 @@ struct fd_receiver {
   void *arg;
 };
 
+/* A writer, or another end in its place, and the number of one of its samples. All zero: none. */
+struct fd_identity {
+  uint8_t guid[16];
+  int64_t sequence;
+};
+
 struct fd_sample {
   void *owner; /* given back by fd_release */
   const uint8_t *data;
   size_t size;
   int64_t source_timestamp;
   uint64_t publication_handle;
+  struct fd_identity identity; /* none where the writer is of this process */
+  struct fd_identity related;  /* the sample that this one answers, by its inline QoS (DDS-RPC 1.0, 7.8.2) */
 };
 
 dds_entity_t fd_create_topic (dds_entity_t participant, const char *name, const char *type_name);
 /* `receiver` must outlive the entity. */
 dds_entity_t fd_create_reader (dds_entity_t participant, dds_entity_t topic, const dds_qos_t *qos, const struct fd_receiver *receiver);
 dds_entity_t fd_create_writer (dds_entity_t participant, dds_entity_t topic, const dds_qos_t *qos, const struct fd_receiver *receiver);
-dds_return_t fd_write (dds_entity_t writer, const uint8_t *data, size_t size);
+/* `related`: NULL, or what the sample's inline QoS shall name as related. */
+dds_return_t fd_write (dds_entity_t writer, const uint8_t *data, size_t size, const struct fd_identity *related);
 /* 1: a sample, to be given back; 0: none; negative: error. */
 dds_return_t fd_take (dds_entity_t reader, struct fd_sample *sample);
 void fd_release (void *owner);

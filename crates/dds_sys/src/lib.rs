@@ -1,7 +1,8 @@
 //! The Cyclone DDS C core (Eclipse Cyclone DDS 11.0.0, EPL-2.0 OR BSD-3-Clause) linked statically, and a C shim for
 //! topics whose samples are CDR bytes. Raw and unsafe: crate `dds` is what to use.
 //!
-//! The shim rests on Cyclone's internal interface of sertypes, so the version is pinned exactly.
+//! The shim rests on Cyclone's internal interface of sertypes, so the version is pinned exactly. `build.rs` changes
+//! the core's source in the two places that `changes.rs` tells of.
 
 // A crate of declarations of C functions cannot be without.
 #![allow(unsafe_code)]
@@ -43,6 +44,16 @@ pub struct Receiver {
     pub arg: *mut c_void,
 }
 
+/// A writer, or another end in its place, and the number of one of its samples. All zero: none.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Identity {
+    /// GUID of the end.
+    pub guid: [u8; 16],
+    /// The sample's number.
+    pub sequence: i64,
+}
+
 /// A sample taken from a reader.
 #[repr(C)]
 pub struct Sample {
@@ -56,6 +67,10 @@ pub struct Sample {
     pub source_timestamp: i64,
     /// The writer, as the reader's domain numbers it.
     pub publication_handle: u64,
+    /// Which sample it is; none where its writer is of this process.
+    pub identity: Identity,
+    /// Which sample it answers, by its inline quality of service.
+    pub related: Identity,
 }
 
 /// An endpoint or participant that discovery knows.
@@ -135,7 +150,7 @@ unsafe extern "C" {
     pub fn fd_create_topic(participant: Entity, name: *const c_char, type_name: *const c_char) -> Entity;
     pub fn fd_create_reader(p: Entity, topic: Entity, qos: *const QosHandle, receiver: *const Receiver) -> Entity;
     pub fn fd_create_writer(p: Entity, topic: Entity, qos: *const QosHandle, receiver: *const Receiver) -> Entity;
-    pub fn fd_write(writer: Entity, data: *const u8, size: usize) -> i32;
+    pub fn fd_write(writer: Entity, data: *const u8, size: usize, related: *const Identity) -> i32;
     pub fn fd_take(reader: Entity, sample: *mut Sample) -> i32;
     pub fn fd_release(owner: *mut c_void);
     pub fn fd_visit(

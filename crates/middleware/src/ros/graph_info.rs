@@ -15,9 +15,9 @@ pub(super) struct NodeEndpoints {
 }
 
 /// Bytes of a GID: ROS 2 up to Humble has 24, of which the last eight are zero; later ones 16.
-pub(super) fn gid_size() -> usize {
-    match std::env::var("ROS_DISTRO").as_deref() {
-        Ok("foxy" | "galactic" | "humble") => 24,
+pub(super) fn gid_size(distribution: Option<&str>) -> usize {
+    match distribution {
+        Some("foxy" | "galactic" | "humble") => 24,
         _ => 16,
     }
 }

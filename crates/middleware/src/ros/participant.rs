@@ -32,11 +32,19 @@ struct Nodes {
 }
 
 impl RosParticipant {
-    /// Joins the domain in the root enclave.
+    /// Joins the domain in the root enclave. The graph's layout is that of the distribution which `ROS_DISTRO` names.
     ///
     /// # Errors
     /// [`DdsError`] where the domain cannot be joined.
     pub fn new(settings: &Settings) -> Result<Self, DdsError> {
+        Self::for_distribution(settings, std::env::var("ROS_DISTRO").ok().as_deref())
+    }
+
+    /// Joins the domain, with the graph's layout of a ROS 2 distribution (`humble`); `None`: of those after Humble.
+    ///
+    /// # Errors
+    /// As for [`RosParticipant::new`].
+    pub fn for_distribution(settings: &Settings, distribution: Option<&str>) -> Result<Self, DdsError> {
         let participant = Participant::new(settings, b"enclave=/;")?;
         let qos = Qos {
             durability: Durability::TransientLocal,
@@ -46,7 +54,7 @@ impl RosParticipant {
         };
         let type_name = names::type_name(ParticipantEntitiesInfo::TYPE_NAME);
         let writer = participant.writer(graph_info::TOPIC, &type_name, &qos)?;
-        let nodes = Nodes { by_name: BTreeMap::new(), gid_size: graph_info::gid_size(), writer };
+        let nodes = Nodes { by_name: BTreeMap::new(), gid_size: graph_info::gid_size(distribution), writer };
         Ok(Self { participant, nodes: Arc::new(Mutex::new(nodes)) })
     }
 
