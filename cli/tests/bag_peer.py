@@ -6,6 +6,8 @@ Usage: bag_peer.py MODE DOMAIN. Ends when its standard input does.
 import sys
 from pathlib import Path
 
+from cyclonedds.builtin import BuiltinDataReader, BuiltinTopicDcpsSubscription
+from cyclonedds.core import Policy
 from cyclonedds.idl import make_idl_struct
 from cyclonedds.idl.types import int64
 from cyclonedds.util import duration
@@ -38,6 +40,36 @@ def publish(peer):
     for writer in (latched, chatter, odd):
         waited("acknowledgments", lambda: writer.wait_for_acks(duration(seconds=10)))
     say(plain_is_heard=bool(plain.get_matched_subscriptions()))
+
+
+def appear_late(peer):
+    """Topics that a recorder hears of while it records: each has three texts kept from before, and gets twenty more."""
+    early = peer.writer("rt/early", Text, ALL)
+    say(ready=True)
+    waited("the recorder", early.get_matched_subscriptions)
+    early.write(Text("first"))
+    writers = [peer.writer(f"rt/{name}", Text, kept(3)) for name in ("late", "asked_otherwise")]
+    for writer in writers:
+        for number in range(5):
+            writer.write(Text(f"latched {number}"))
+    for writer in writers:
+        waited(f"a recorder of {writer.topic.name}", writer.get_matched_subscriptions)
+        for number in range(20):
+            writer.write(Text(str(number)))
+            waited("acknowledgments", lambda: writer.wait_for_acks(duration(seconds=10)))
+    early.write(Text("last"))
+    waited("acknowledgments", lambda: early.wait_for_acks(duration(seconds=10)))
+    subscriptions = BuiltinDataReader(peer.participant, BuiltinTopicDcpsSubscription)
+    asked = {}
+
+    def all_there():
+        for end in subscriptions.take(N=200):
+            if end.topic_name in ("rt/late", "rt/asked_otherwise"):
+                asked[end.topic_name] = end.qos[Policy.Durability] == Policy.Durability.TransientLocal
+        return len(asked) == 2
+
+    waited("what the recorder asks for", all_there)
+    say(transient_local=asked)
 
 
 def listen(peer):

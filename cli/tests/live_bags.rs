@@ -12,6 +12,7 @@ use std::process::Command;
 use bag::{Reader, Selection};
 use msgs::autoware_vehicle_msgs::msg::VelocityReport;
 use msgs::geometry_msgs::msg::PoseStamped;
+use msgs::std_msgs::msg::String as Text;
 use node::Time;
 use serde_json::Value;
 use support::{Peer, Running, folder, python, share};
@@ -156,6 +157,29 @@ fn a_recording_of_what_is_played_holds_the_same_messages() {
     }
     let times = Reader::open(&cwd.join("again")).unwrap().times().unwrap();
     assert!(times.1 <= Time(14_010_000_000), "the times are those of /clock: {times:?}");
+}
+
+#[test]
+fn topics_that_appear_while_recording_are_recorded_as_is_asked_for() {
+    let Some(python) = python() else { return };
+    let cwd = folder("late");
+    std::fs::write(cwd.join("qos.yaml"), "/asked_otherwise: {durability: volatile, history: keep_all}\n").unwrap();
+    let mut peer = Peer::start(&python, "bag_peer.py", "appear_late", 126);
+    peer.says();
+    let recorder = Running::ferrodrive("bag record -o out --all --qos-overrides qos.yaml", &cwd, 126);
+    assert_eq!(peer.says()["transient_local"], serde_json::json!({"rt/late": true, "rt/asked_otherwise": false}));
+    recorder.signal("-INT");
+    recorder.ended_well();
+    peer.end();
+    let recorded = contents(&cwd.join("out"));
+    let texts = |topic: &str| -> Vec<String> {
+        recorded[topic].iter().map(|cdr| msgs::from_cdr::<Text>(cdr).unwrap().data).collect()
+    };
+    let sent: Vec<String> = (0..20).map(|number| number.to_string()).collect();
+    assert_eq!(texts("/early"), ["first", "last"]);
+    let kept = ["latched 2", "latched 3", "latched 4"].map(str::to_owned);
+    assert_eq!(texts("/late"), [&kept[..], &sent[..]].concat());
+    assert_eq!(texts("/asked_otherwise"), sent, "what was sent before was not asked for");
 }
 
 #[test]
