@@ -1,4 +1,4 @@
-.PHONY: help setup drive test lint bench
+.PHONY: help setup drive test lint bench gpu-check
 
 # Tools that a user installs beside the system's are found too.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -9,6 +9,7 @@ help:
 	@echo "            PROCESSES=1: every node a process, over DDS, on the wall clock"
 	@echo "make test   set up all that is needed, then check formatting, lints, documentation and run every test"
 	@echo "make bench  run the benchmarks"
+	@echo "make gpu-check  on a machine with an NVIDIA GPU: parity, latency and engine cache of every model by CUDA and TensorRT"
 	@echo "make setup  only set up what driving needs"
 
 setup:
@@ -33,3 +34,8 @@ test:
 
 bench:
 	cargo bench --workspace
+
+gpu-check:
+	@tools/gpu_check.sh check
+	cargo build --release --package ferrodrive
+	@tools/gpu_check.sh run

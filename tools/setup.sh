@@ -48,6 +48,8 @@ python3 -c 'import ensurepip' 2>/dev/null || install_packages python3-venv
 tools/fetch_onnxruntime.sh .ferrodrive/onnxruntime
 
 if [ "$purpose" = test ]; then
+  # A second execution provider to compare with.
+  tools/fetch_onnxruntime.sh .ferrodrive/onnxruntime-openvino onnxruntime-openvino
   # Independent readers and codecs that the tests compare with; nothing of it is used while driving.
   stamp=.ferrodrive/python/.stamp
   if ! cmp -s tests/requirements.txt "$stamp"; then

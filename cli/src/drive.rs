@@ -64,6 +64,9 @@ pub fn drive(share: &Path, options: &Options) -> anyhow::Result<(Record, PathBuf
         Some(seed) => seed,
         None => shipped_seed(share)?,
     };
+    if options.clock != ClockKind::Lockstep {
+        inference::hold_run_limits();
+    }
     let graph = stack.graph()?;
     let out = options.out.clone().map_or_else(new_run_folder, Ok)?;
     fs::create_dir_all(&out).with_context(|| format!("cannot make the folder {}", out.display()))?;

@@ -54,6 +54,7 @@ pub fn launch_composed(
     arguments: &BTreeMap<String, String>,
     log: Option<LogLines>,
 ) -> anyhow::Result<()> {
+    inference::hold_run_limits();
     let nodes = launch::read(file, share, arguments)?;
     let mut maps: BTreeMap<String, Arc<LaneGraph>> = BTreeMap::new();
     let mut graph = Graph::default();

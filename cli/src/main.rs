@@ -20,6 +20,7 @@ mod compare_command;
 mod map;
 mod map_check;
 mod map_plot;
+mod models_command;
 mod play_command;
 mod record_command;
 mod replay_command;
@@ -71,6 +72,9 @@ enum Command {
     /// Looks at maps.
     #[command(subcommand)]
     Map(map::MapCommand),
+    /// Looks at deployed models: what they are, cost and answer.
+    #[command(subcommand)]
+    Models(models_command::ModelsCommand),
     /// Explains the parameters of nodes and checks parameter files.
     #[command(subcommand)]
     Params(ParamsCommand),
@@ -205,6 +209,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run_node(&arguments),
         Command::Launch(arguments) => run_launch(arguments),
         Command::Map(command) => command.run(),
+        Command::Models(command) => command.run(),
         Command::Params(command) => run_params(command),
     };
     match result {

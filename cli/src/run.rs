@@ -19,6 +19,7 @@ use crate::stack::{self, Made};
 /// Why the node cannot be made or cannot go on the wire.
 pub fn run(share: &Path, arguments: &RosArguments, log: Option<LogLines>) -> anyhow::Result<()> {
     end_with_the_launcher();
+    inference::hold_run_limits();
     let node = &arguments.node;
     let driver = stack::driver_parameters(node)?;
     let map = driver.map.map(|map| LaneGraph::from_file(&share.join(map), None)).transpose()?.map(Arc::new);
@@ -54,7 +55,7 @@ fn end_with_the_launcher() {
 /// What the models of this process run on and how fast, as values of a diagnostic status.
 pub(crate) fn model_facts() -> Vec<(String, String)> {
     let mut facts = BTreeMap::new();
-    for model in inference::usage() {
+    for model in inference::usage().into_iter().filter(|model| model.loaded) {
         let mut add = |key: &str, value: String| facts.insert(format!("model.{}.{key}", model.name), value);
         add("execution_provider", model.execution_provider.clone());
         add("precision", model.precision.clone());

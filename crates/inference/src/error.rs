@@ -1,6 +1,8 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::environment::EnvironmentError;
+use crate::manifest::ElementType;
 
 /// Why a model cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +88,28 @@ pub enum ModelError {
         expected: usize,
         /// How many came.
         got: usize,
+    },
+    /// An input of a run has the wrong type.
+    #[error("model {name}: input `{tensor}`: expected {expected} values, got {got} ones")]
+    InputType {
+        /// The model.
+        name: String,
+        /// The tensor.
+        tensor: String,
+        /// What it takes.
+        expected: ElementType,
+        /// What came.
+        got: ElementType,
+    },
+    /// A run took too long and was ended.
+    #[error("model {name}: a run took {:.3} s, expected at most {:.3} s: is the machine overloaded?", took.as_secs_f64(), limit.as_secs_f64())]
+    Late {
+        /// The model.
+        name: String,
+        /// The limit.
+        limit: Duration,
+        /// How long it took.
+        took: Duration,
     },
     /// An output holds a number that is not finite or out of the manifest's range.
     #[error(

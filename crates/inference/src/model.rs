@@ -1,20 +1,28 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use ort::session::{Session, SessionInputValue};
-use ort::value::{Outlet, TensorElementType, TensorRef};
 use sha2::{Digest, Sha256};
 
+use crate::binding::Binding;
+use crate::capture::capture;
+use crate::checks::{compare, select};
+use crate::engine_cache::engine_folder;
 use crate::environment::environment;
-use crate::error::{ModelError, TensorMismatch};
-use crate::manifest::{Budget, ElementType, Manifest, Precision, TensorSpec};
+use crate::error::ModelError;
+use crate::manifest::{Budget, Manifest, Precision, Stage, TensorSpec};
 use crate::options::LoadOptions;
+use crate::placement::Placement;
 use crate::provider::ExecutionProvider;
+use crate::session::{Made, Recipe};
+use crate::tensor::{TensorView, first_outside};
 use crate::usage::Record;
+use crate::watchdog::Watchdog;
 
 /// Runs before the first that counts.
 const WARM_UP_RUNS: usize = 2;
+/// More tensors than this on one side no model has.
+const MOST_TENSORS: usize = 64;
 
 /// The tensors that a node's code gives and reads, in its order: names and shapes, all float32.
 #[derive(Debug, Clone, Copy)]
@@ -25,18 +33,19 @@ pub struct Signature<'a> {
     pub outputs: &'a [(&'a str, &'a [usize])],
 }
 
-/// A model ready to run: checked, warmed up, on one execution provider.
+/// A model ready to run: checked, warmed up, on an execution provider that has proven to run it.
 pub struct Model {
     manifest: Manifest,
     folder: PathBuf,
     precision: Precision,
     budget: Budget,
     provider: ExecutionProvider,
-    session: Session,
+    placement: Placement,
+    notes: Vec<String>,
     inputs: Vec<TensorSpec>,
     outputs: Vec<TensorSpec>,
-    /// For each input of the session the place among those of the signature.
-    order: Vec<usize>,
+    binding: Binding,
+    watchdog: Option<Watchdog>,
     record: Arc<Record>,
 }
 
@@ -63,16 +72,40 @@ impl Model {
         signature: Signature,
     ) -> Result<Self, ModelError> {
         let manifest = Manifest::read(folder)?;
-        let variant = manifest.variant(folder, options.precision)?;
         let path = folder.join("manifest.toml");
-        let stage = manifest.stage(folder, stage)?;
-        let inputs = select(&path, "input", &stage.inputs, signature.inputs)?;
-        let outputs = select(&path, "output", &stage.outputs, signature.outputs)?;
-        let named = variant.files().into_iter().find(|file| file.stage == stage.name);
-        let named = named.ok_or_else(|| ModelError::Manifest {
-            path,
-            reason: format!("{}: no file for stage `{}`", variant.precision, stage.name),
-        })?;
+        let declared = manifest.stage(folder, stage)?;
+        let inputs = select(&path, "input", &declared.inputs, signature.inputs)?;
+        let outputs = select(&path, "output", &declared.outputs, signature.outputs)?;
+        let stage = Stage { name: declared.name.clone(), inputs, outputs };
+        Self::make(manifest, folder, stage, options)
+    }
+
+    /// Loads one stage of a model with the tensors that its manifest names, in the manifest's order.
+    ///
+    /// # Errors
+    /// As [`Self::load_stage`].
+    pub fn open(folder: &Path, stage: &str, options: &LoadOptions) -> Result<Self, ModelError> {
+        let manifest = Manifest::read(folder)?;
+        let stage = manifest.stage(folder, stage)?.clone();
+        Self::make(manifest, folder, stage, options)
+    }
+
+    fn make(manifest: Manifest, folder: &Path, stage: Stage, options: &LoadOptions) -> Result<Self, ModelError> {
+        let Stage { name: stage, inputs, outputs } = stage;
+        let invalid = |reason: String| ModelError::Manifest { path: folder.join("manifest.toml"), reason };
+        if inputs.len().max(outputs.len()) > MOST_TENSORS {
+            return Err(invalid(format!("expected at most {MOST_TENSORS} inputs and outputs")));
+        }
+        let names = options.execution_providers.as_ref().unwrap_or(&manifest.execution_providers);
+        let variant = match (manifest.variant(folder, options.precision), options.precision) {
+            // TensorRT makes half precision of the full one by itself.
+            (Err(_), Some(Precision::Fp16)) if names.first().is_some_and(|name| name == "tensorrt") => {
+                manifest.variant(folder, Some(Precision::Fp32))
+            }
+            (found, _) => found,
+        }?;
+        let named = variant.files().into_iter().find(|file| file.stage == stage);
+        let named = named.ok_or_else(|| invalid(format!("{}: no file for stage `{stage}`", variant.precision)))?;
         let file = folder.join(&named.file);
         let bytes = std::fs::read(&file).map_err(|source| ModelError::Read {
             path: file.clone(),
@@ -85,15 +118,22 @@ impl Model {
         }
         let library = options.library.as_deref().ok_or_else(|| ModelError::NoLibrary { path: folder.into() })?;
         let environment = environment(library)?;
-        let failed = |reason: String| ModelError::Runtime { name: manifest.name.clone(), reason };
-        let builder = Session::builder(&environment).map_err(|e| failed(e.to_string()))?;
-        let provider = ExecutionProvider::from_name(&manifest.execution_providers[0]).map_err(failed)?;
-        let mut builder = provider.apply(builder).map_err(|reason| ModelError::Provider {
-            name: manifest.name.clone(),
-            provider: provider.to_string(),
-            reason,
-        })?;
-        let session = builder.commit_from_memory(&bytes).map_err(|e| failed(e.to_string()))?;
+        let precision = options.precision.unwrap_or(variant.precision);
+        let budget = variant.budget;
+        let providers = names.iter().map(|name| ExecutionProvider::from_name(name)).collect::<Result<_, _>>();
+        let engines = options.engine_cache.as_ref();
+        let engines = engines.map(|cache| engine_folder(cache, &manifest.name, &stage, precision.name()));
+        let recipe = Recipe {
+            name: &manifest.name,
+            bytes: &bytes,
+            sha256: &named.sha256,
+            precision,
+            providers: providers.map_err(invalid)?,
+            fallback: options.fallback.unwrap_or(manifest.fallback),
+            options: &manifest.provider_options,
+            engines: engines.as_deref(),
+        };
+        let Made { session, placement, provider, notes } = recipe.make(&environment)?;
         compare(&file, "input", session.inputs(), &inputs)?;
         compare(&file, "output", session.outputs(), &outputs)?;
         match session.opset_for_domain("") {
@@ -102,28 +142,41 @@ impl Model {
             }
             _ => {}
         }
-        let place = |outlet: &Outlet| inputs.iter().position(|spec| spec.name == outlet.name());
-        let order: Vec<usize> = session.inputs().iter().filter_map(place).collect();
-        let (precision, budget) = (variant.precision, variant.budget);
-        let record = Record::enter(&manifest.name, precision.name(), provider.name());
+        let failed = |reason: String| ModelError::Runtime { name: manifest.name.clone(), reason };
+        let binding = Binding::new(session, &inputs, &outputs).map_err(|e| failed(e.to_string()))?;
+        let watchdog = options.run_limit.map(|limit| Watchdog::new(limit, Arc::clone(binding.options())));
+        let watchdog = watchdog.transpose().map_err(|e| failed(e.to_string()))?;
+        for note in &notes {
+            tracing::warn!("model {}: not as preferred: {note}", manifest.name);
+        }
+        tracing::info!("model {} ({precision}): {placement}", manifest.name);
+        let name = if stage.is_empty() { manifest.name.clone() } else { format!("{}.{stage}", manifest.name) };
+        let record = Record::enter(&name, precision.name(), provider.name());
+        let folder = folder.into();
         let mut model = Self {
-            folder: folder.into(),
+            manifest,
+            folder,
             precision,
             budget,
             provider,
-            session,
+            placement,
+            notes,
             inputs,
             outputs,
-            order,
+            binding,
+            watchdog: None,
             record,
-            manifest,
         };
-        let zeros: Vec<Vec<f32>> = model.inputs.iter().map(|spec| vec![0.0; spec.len()]).collect();
-        let zeros: Vec<&[f32]> = zeros.iter().map(Vec::as_slice).collect();
-        for _ in 0..WARM_UP_RUNS {
-            model.compute(&zeros, |_| ())?;
-        }
+        model.warm_up()?;
+        model.watchdog = watchdog;
         Ok(model)
+    }
+
+    /// Runs on zeros; no limit holds, for engines may be built.
+    fn warm_up(&mut self) -> Result<(), ModelError> {
+        let zeros: Vec<crate::tensor::Buffer> = self.inputs.iter().map(crate::tensor::Buffer::new).collect();
+        let views: Vec<TensorView> = zeros.iter().map(crate::tensor::Buffer::view).collect();
+        (0..WARM_UP_RUNS).try_for_each(|_| self.compute(&views))
     }
 
     /// What its folder says of it.
@@ -136,9 +189,24 @@ impl Model {
         &self.folder
     }
 
-    /// What runs it.
+    /// Tensors that go in, in the order of a run's.
+    pub fn inputs(&self) -> &[TensorSpec] {
+        &self.inputs
+    }
+
+    /// Tensors that come out, in the order of a run's.
+    pub fn outputs(&self) -> &[TensorSpec] {
+        &self.outputs
+    }
+
+    /// What runs it; where several do, the one with the most nodes.
     pub fn execution_provider(&self) -> &ExecutionProvider {
         &self.provider
+    }
+
+    /// Which nodes run where.
+    pub fn placement(&self) -> &Placement {
+        &self.placement
     }
 
     /// The variant that is loaded.
@@ -151,140 +219,150 @@ impl Model {
         self.budget
     }
 
-    /// Facts for the status of the node that runs it: which model, in what, on what.
+    /// Facts for the status of the node that runs it: which model, in what, on what, and what did not go as preferred.
     pub fn facts(&self) -> Vec<(String, String)> {
         let fact = |key: &str, value: &str| (key.to_string(), value.to_string());
-        vec![
+        let mut facts = vec![
             fact("model", &format!("{} {}", self.manifest.name, self.manifest.version)),
             fact("precision", self.precision.name()),
             fact("execution_provider", self.provider.name()),
-        ]
+            fact("placement", &self.placement.to_string()),
+        ];
+        facts.extend(self.notes.iter().map(|note| fact("fallback", note)));
+        facts
     }
 
-    /// Runs once on inputs in the signature's order, row-major, and gives `read` the outputs in the signature's order. Inputs
-    /// are not copied, outputs are read where ONNX Runtime has put them.
+    /// Runs once on inputs in the signature's order, row-major, all float32, and gives `read` the outputs in the signature's
+    /// order. Inputs are not copied, outputs are read where ONNX Runtime has put them, nothing is allocated. Memory that
+    /// holds the inputs of every run costs least.
     ///
     /// # Errors
-    /// [`ModelError`] where an input has the wrong length, the run fails, or an output is not finite: then `read` is not
-    /// called.
+    /// [`ModelError`] where an input has the wrong length, the run fails or takes too long, or an output holds a number that
+    /// is not finite or out of its range: then `read` is not called.
     pub fn run<R>(&mut self, inputs: &[&[f32]], read: impl FnOnce(&[&[f32]]) -> R) -> Result<R, ModelError> {
-        let record = Arc::clone(&self.record);
-        let start = Instant::now();
-        let mut end = start;
-        let result = self.compute(inputs, |outputs| {
-            end = Instant::now();
-            read(outputs)
-        })?;
-        record.add(end - start);
-        Ok(result)
+        let mut views = [TensorView::Float32(&[]); MOST_TENSORS];
+        let inputs = self.check_count(inputs)?;
+        for (view, data) in views.iter_mut().zip(inputs) {
+            *view = TensorView::Float32(data);
+        }
+        self.timed(&views[..inputs.len()])?;
+        let mut outputs: [&[f32]; MOST_TENSORS] = [&[]; MOST_TENSORS];
+        for (output, buffer) in outputs.iter_mut().zip(self.binding.outputs()) {
+            *output = buffer.view().as_f32();
+        }
+        Ok(read(&outputs[..self.outputs.len()]))
     }
 
-    fn compute<R>(&mut self, inputs: &[&[f32]], read: impl FnOnce(&[&[f32]]) -> R) -> Result<R, ModelError> {
-        let name = &self.manifest.name;
-        let wrong = |tensor: &str, expected: usize, got: usize| ModelError::Input {
-            name: name.clone(),
-            tensor: tensor.into(),
-            expected,
-            got,
-        };
-        if inputs.len() != self.inputs.len() {
-            return Err(wrong("", self.inputs.len(), inputs.len()));
+    /// As [`Self::run`], with tensors of any type.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn run_tensors<R>(
+        &mut self,
+        inputs: &[TensorView],
+        read: impl FnOnce(&[TensorView]) -> R,
+    ) -> Result<R, ModelError> {
+        let inputs = self.check_count(inputs)?;
+        self.timed(inputs)?;
+        let mut outputs = [TensorView::Float32(&[]); MOST_TENSORS];
+        for (output, buffer) in outputs.iter_mut().zip(self.binding.outputs()) {
+            *output = buffer.view();
         }
-        let failed = |e: ort::Error| ModelError::Runtime { name: name.clone(), reason: e.to_string() };
-        let mut values: Vec<SessionInputValue> = Vec::with_capacity(inputs.len());
-        for &place in &self.order {
-            let (spec, data) = (&self.inputs[place], inputs[place]);
-            if data.len() != spec.len() {
-                return Err(wrong(&spec.name, spec.len(), data.len()));
+        Ok(read(&outputs[..self.outputs.len()]))
+    }
+
+    fn check_count<'a, T>(&self, inputs: &'a [T]) -> Result<&'a [T], ModelError> {
+        if inputs.len() == self.inputs.len() {
+            return Ok(inputs);
+        }
+        let (expected, got) = (self.inputs.len(), inputs.len());
+        Err(ModelError::Input { name: self.manifest.name.clone(), tensor: String::new(), expected, got })
+    }
+
+    fn timed(&mut self, inputs: &[TensorView]) -> Result<(), ModelError> {
+        capture(&self.manifest.name, inputs);
+        let start = Instant::now();
+        if let Some(watchdog) = &self.watchdog {
+            watchdog.start();
+        }
+        let result = self.compute(inputs);
+        let took = start.elapsed();
+        if let Some(watchdog) = &self.watchdog
+            && (watchdog.stop() || took > watchdog.limit())
+        {
+            return Err(ModelError::Late { name: self.manifest.name.clone(), limit: watchdog.limit(), took });
+        }
+        result?;
+        self.record.add(took);
+        Ok(())
+    }
+
+    fn compute(&mut self, inputs: &[TensorView]) -> Result<(), ModelError> {
+        for (spec, view) in self.inputs.iter().zip(inputs) {
+            if view.len() != spec.len() {
+                let (name, tensor) = (self.manifest.name.clone(), spec.name.clone());
+                return Err(ModelError::Input { name, tensor, expected: spec.len(), got: view.len() });
             }
-            values.push(TensorRef::from_array_view((spec.shape.as_slice(), data)).map_err(failed)?.into());
+            if view.element() != spec.element {
+                let (name, tensor) = (self.manifest.name.clone(), spec.name.clone());
+                return Err(ModelError::InputType { name, tensor, expected: spec.element, got: view.element() });
+            }
         }
-        let answers = self.session.run::<0>(values.as_slice()).map_err(failed)?;
-        let mut outputs: Vec<&[f32]> = Vec::with_capacity(self.outputs.len());
-        for spec in &self.outputs {
-            let value = answers.get(&spec.name).ok_or_else(|| ModelError::Runtime {
-                name: name.clone(),
-                reason: format!("no output `{}` came", spec.name),
-            })?;
-            let (_, data) = value.try_extract_tensor::<f32>().map_err(failed)?;
-            let [low, high] = spec.range.unwrap_or([f32::MIN, f32::MAX]);
-            if let Some(at) = data.iter().position(|v| !(low..=high).contains(v)) {
-                let expected = spec.range.map_or("finite numbers".into(), |_| format!("{low} to {high}"));
-                let (name, tensor) = (name.clone(), spec.name.clone());
+        self.binding
+            .run(inputs)
+            .map_err(|e| ModelError::Runtime { name: self.manifest.name.clone(), reason: e.to_string() })?;
+        for (spec, buffer) in self.outputs.iter().zip(self.binding.outputs()) {
+            let data = buffer.view().as_f32();
+            if let Some(at) = first_outside(data, spec.range) {
+                let expected = spec
+                    .range
+                    .map_or("finite numbers".into(), |[low, high]| format!("finite numbers of {low} to {high}"));
+                let (name, tensor) = (self.manifest.name.clone(), spec.name.clone());
                 return Err(ModelError::Output { name, tensor, expected, value: data[at], at });
             }
-            outputs.push(data);
         }
-        Ok(read(&outputs))
+        Ok(())
+    }
+
+    /// Runs the same session as ONNX Runtime's own interface does it, with no check and no bound tensor, and gives how long
+    /// that took: what [`Self::run`] is measured against.
+    ///
+    /// # Errors
+    /// [`ModelError`] where the run fails.
+    pub fn run_plain(&mut self, inputs: &[TensorView]) -> Result<Duration, ModelError> {
+        let name = self.manifest.name.clone();
+        let failed = |e: ort::Error| ModelError::Runtime { name: name.clone(), reason: e.to_string() };
+        plain::run(self.binding.session(), &self.inputs, inputs).map_err(failed)
     }
 }
 
-/// The manifest's tensors that the node needs, in its order.
-fn select(
-    path: &Path,
-    side: &'static str,
-    specs: &[TensorSpec],
-    needed: &[(&str, &[usize])],
-) -> Result<Vec<TensorSpec>, ModelError> {
-    let wrong = |tensor: &str, expected: String, got: String| {
-        let hint = "use a model made for this version of the node";
-        Box::new(TensorMismatch {
-            path: path.into(),
-            side,
-            tensor: tensor.into(),
-            whose: "the node",
-            expected,
-            got,
-            hint,
-        })
-    };
-    let mut selected = Vec::with_capacity(needed.len());
-    for (name, shape) in needed {
-        match specs.iter().find(|spec| spec.name == *name) {
-            Some(spec) if spec.shape == *shape && spec.element == ElementType::Float32 => selected.push(spec.clone()),
-            other => {
-                let got = other.map_or_else(
-                    || "no such tensor".into(),
-                    |spec: &TensorSpec| format!("{} {:?}", spec.element, spec.shape),
-                );
-                return Err(wrong(name, format!("float32 {shape:?}"), got).into());
-            }
-        }
-    }
-    match specs.iter().find(|spec| !needed.iter().any(|(name, _)| *name == spec.name)) {
-        // An output more does no harm; an input more would be left without values.
-        Some(extra) if side == "input" => {
-            Err(wrong(&extra.name, "no such tensor".into(), format!("{} {:?}", extra.element, extra.shape)).into())
-        }
-        _ => Ok(selected),
-    }
-}
+/// ONNX Runtime's own interface, as its users call it.
+mod plain {
+    use std::borrow::Cow;
+    use std::time::{Duration, Instant};
 
-/// Holds the manifest's tensors against those that ONNX Runtime finds in the file.
-fn compare(path: &Path, side: &'static str, outlets: &[Outlet], specs: &[TensorSpec]) -> Result<(), ModelError> {
-    let wrong = |tensor: &str, expected: String, got: String| {
-        let hint = "make the manifest say what the file holds, or export it again";
-        let whose = "the manifest";
-        Box::new(TensorMismatch { path: path.into(), side, tensor: tensor.into(), whose, expected, got, hint })
-    };
-    for spec in specs {
-        let expected = format!("float32 {:?}", spec.shape);
-        let Some(outlet) = outlets.iter().find(|outlet| outlet.name() == spec.name) else {
-            let names: Vec<&str> = outlets.iter().map(Outlet::name).collect();
-            return Err(wrong(&spec.name, expected, format!("only {names:?}")).into());
-        };
-        let element = outlet.dtype().tensor_type();
-        let shape: Vec<i64> = outlet.dtype().tensor_shape().map(|s| s.iter().copied().collect()).unwrap_or_default();
-        let same = shape.iter().map(|n| usize::try_from(*n).ok()).eq(spec.shape.iter().map(|n| Some(*n)));
-        if element != Some(TensorElementType::Float32) || !same {
-            let kind = element.map_or_else(|| "no tensor".into(), |element| element.to_string());
-            return Err(wrong(&spec.name, expected, format!("{kind} {shape:?}")).into());
+    use ort::session::{Session, SessionInputValue};
+    use ort::value::TensorRef;
+
+    use crate::manifest::TensorSpec;
+    use crate::tensor::TensorView;
+
+    pub fn run(session: &mut Session, specs: &[TensorSpec], inputs: &[TensorView]) -> ort::Result<Duration> {
+        let start = Instant::now();
+        let mut values: Vec<(Cow<str>, SessionInputValue)> = Vec::with_capacity(inputs.len());
+        for (spec, view) in specs.iter().zip(inputs) {
+            let shape = spec.shape.as_slice();
+            let value: SessionInputValue = match view {
+                TensorView::Float32(data) => TensorRef::from_array_view((shape, *data))?.into(),
+                TensorView::Int32(data) => TensorRef::from_array_view((shape, *data))?.into(),
+                TensorView::Int64(data) => TensorRef::from_array_view((shape, *data))?.into(),
+                TensorView::Uint8(data) => TensorRef::from_array_view((shape, *data))?.into(),
+            };
+            values.push((spec.name.as_str().into(), value));
         }
-    }
-    match outlets.iter().find(|outlet| !specs.iter().any(|spec| spec.name == outlet.name())) {
-        Some(extra) if side == "input" => {
-            Err(wrong(extra.name(), "no such tensor".into(), "one in the file".into()).into())
-        }
-        _ => Ok(()),
+        let outputs = session.run(values)?;
+        let took = start.elapsed();
+        drop(outputs);
+        Ok(took)
     }
 }

@@ -21,6 +21,8 @@ pub struct Usage {
     pub p50_ms: f64,
     /// 99th percentile, ms; 0 before the first.
     pub p99_ms: f64,
+    /// Whether it is still there: a node may have taken another model since.
+    pub loaded: bool,
 }
 
 /// One loaded model's runs.
@@ -56,7 +58,7 @@ impl Record {
         self.micros.lock().unwrap_or_else(PoisonError::into_inner).saturating_record(micros);
     }
 
-    fn usage(&self) -> Usage {
+    fn usage(&self, loaded: bool) -> Usage {
         let micros = self.micros.lock().unwrap_or_else(PoisonError::into_inner);
         let quantile = |q: f64| if micros.is_empty() { 0.0 } else { micros.value_at_quantile(q) as f64 / 1000.0 };
         Usage {
@@ -66,6 +68,7 @@ impl Record {
             runs: micros.len(),
             p50_ms: quantile(0.5),
             p99_ms: quantile(0.99),
+            loaded,
         }
     }
 }
@@ -73,7 +76,7 @@ impl Record {
 /// What every model loaded in this process has cost so far, by name.
 pub fn usage() -> Vec<Usage> {
     let loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut usage: Vec<Usage> = loaded.iter().map(|record| record.usage()).collect();
+    let mut usage: Vec<Usage> = loaded.iter().map(|record| record.usage(Arc::strong_count(record) > 1)).collect();
     usage.sort_by(|a, b| a.name.cmp(&b.name));
     usage
 }

@@ -1,52 +1,11 @@
 //! Loading and running, on the models that are shipped.
 
-use std::path::{Path, PathBuf};
+mod support;
 
-use inference::{LoadOptions, Model, ModelError, Signature, usage};
+use std::path::Path;
 
-const SIGNATURE: Signature = Signature {
-    inputs: &[("history", &[32, 66]), ("state", &[32, 14]), ("neighbors", &[32, 8, 10]), ("paths", &[32, 6, 72])],
-    outputs: &[("motion", &[32, 6, 10, 2]), ("logits", &[32, 6])],
-};
-
-fn models() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models")
-}
-
-fn onnxruntime() -> Option<PathBuf> {
-    let path = inference::find_library(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
-    if path.is_none() {
-        println!("skipped: no ONNX Runtime library: run `make setup` once");
-    }
-    path
-}
-
-/// A copy of the shipped predictor with its manifest changed by `edit`.
-struct Copy(PathBuf);
-
-impl Copy {
-    fn new(name: &str, edit: impl Fn(String) -> String) -> Self {
-        let folder = std::env::temp_dir().join(format!("ferrodrive_inference_{}_{name}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let from = models().join("trajectory_predictor");
-        let text = std::fs::read_to_string(from.join("manifest.toml")).unwrap();
-        let edited = edit(text.clone());
-        assert!(name == "same" || edited != text, "the edit must change something");
-        std::fs::write(folder.join("manifest.toml"), edited).unwrap();
-        std::fs::copy(from.join("trajectory_predictor.onnx"), folder.join("trajectory_predictor.onnx")).unwrap();
-        Self(folder)
-    }
-
-    fn refusal(&self, library: Option<&Path>) -> String {
-        Model::load(&self.0, library, SIGNATURE).err().expect("a refusal").to_string()
-    }
-}
-
-impl Drop for Copy {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
+use inference::{InferenceParameters, LoadOptions, Model, ModelError, Signature, usage};
+use support::{Copy, SIGNATURE, inputs, models, onnxruntime};
 
 #[test]
 fn a_missing_folder_and_a_missing_file_are_named() {
@@ -100,11 +59,28 @@ fn manifests_that_contradict_themselves_are_refused() {
 
 #[test]
 fn a_precision_that_the_model_has_not_is_refused_with_those_it_has() {
-    let options = LoadOptions::from_parameters(None, "int8").unwrap();
+    let auto = || "auto".to_string();
+    let parameters = InferenceParameters {
+        execution_providers: auto(),
+        fallback: auto(),
+        max_run_time_s: 0.0,
+        library: auto(),
+        engine_cache: auto(),
+    };
+    let options = LoadOptions::from_parameters(None, "int8", &parameters).unwrap();
     let error = Model::load_stage(&models().join("trajectory_predictor"), "", &options, SIGNATURE).err().unwrap();
     assert!(error.to_string().contains("precision int8: expected one that it has: fp32"), "{error}");
-    let error = LoadOptions::from_parameters(None, "int4").unwrap_err();
+    let refused = |precision: &str, parameters: &InferenceParameters| {
+        LoadOptions::from_parameters(None, precision, parameters).unwrap_err()
+    };
+    let error = refused("int4", &parameters);
     assert!(error.contains("expected fp32, fp16 or int8, got `int4`"), "{error}");
+    let error = refused("auto", &InferenceParameters { fallback: "never".into(), ..parameters.clone() });
+    assert!(error.contains("expected auto, refuse or allow, got `never`"), "{error}");
+    let error = refused("auto", &InferenceParameters { max_run_time_s: f64::NAN, ..parameters.clone() });
+    assert!(error.contains("max_run_time_s: expected 0..=60"), "{error}");
+    let error = refused("auto", &InferenceParameters { execution_providers: "cuda, gpu".into(), ..parameters });
+    assert!(error.contains("`gpu`"), "{error}");
 }
 
 #[test]
@@ -116,7 +92,7 @@ fn a_file_of_another_operator_set_and_outputs_out_of_range_are_refused() {
     let copy =
         Copy::new("bounds", |text| text.replace("shape = [32, 6]\n", "shape = [32, 6]\nrange = [500.0, 501.0]\n"));
     let error = copy.refusal(Some(&library));
-    assert!(error.contains("`logits` holds") && error.contains("expected 500 to 501"), "{error}");
+    assert!(error.contains("`logits` holds") && error.contains("expected finite numbers of 500 to 501"), "{error}");
 }
 
 #[test]
@@ -153,8 +129,7 @@ fn runs_are_counted_and_nothing_that_is_not_finite_comes_out() {
     let Some(library) = onnxruntime() else { return };
     let mut model = Model::load(&models().join("trajectory_predictor"), Some(&library), SIGNATURE).unwrap();
     assert_eq!(model.execution_provider().name(), "cpu");
-    let sizes = [32 * 66, 32 * 14, 32 * 80, 32 * 432];
-    let mut inputs: Vec<Vec<f32>> = sizes.iter().map(|n| vec![0.1; *n]).collect();
+    let mut inputs = inputs(0.1);
     let mut run = |inputs: &[Vec<f32>]| {
         let views: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
         model.run(&views, |outputs| (outputs[0].len(), outputs[1].to_vec()))

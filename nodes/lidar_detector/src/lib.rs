@@ -4,6 +4,7 @@
 //! height above ground, the grid heat and boxes of the network, and those oriented boxes ([`detection`]). Grids are made
 //! here for training as well (`record_scans`): what the network learns from is what it is given.
 
+mod brought;
 mod cloud;
 mod deskew;
 /// Boxes from the network's answer.
@@ -17,12 +18,13 @@ mod node;
 mod parameters;
 mod terrain;
 
+pub use brought::BroughtNetwork;
 pub use cloud::{Cloud, CloudError, Point, decode};
 pub use deskew::{Twist, deskew};
 pub use frames::StaticFrames;
 pub use grid::Grid;
 pub use motion::Motion;
-pub use network::{Network, OnnxNetwork};
+pub use network::{Answer, Network, OnnxNetwork};
 pub use node::LidarDetector;
 pub use parameters::{LeastScore, Parameters};
 pub use terrain::Terrain;

@@ -1,16 +1,35 @@
 use std::path::Path;
 
-use inference::{LoadOptions, Model, Signature};
+use inference::{LoadOptions, Manifest, Model, Signature};
 use node::NodeError;
 use serde::Deserialize;
 
-use crate::detection::{BOX, Class, LeastDistance, PLACES};
+use crate::brought::BroughtNetwork;
+use crate::cloud::Point;
+use crate::detection::{BOX, Class, Detection, LeastDistance, PLACES};
 use crate::grid::{CELL_M, INPUT, ORIGIN_M, SLICES_M};
 
 const SIGNATURE: Signature = Signature {
     inputs: &[("grid", &[1, INPUT[0], INPUT[1], INPUT[2]])],
     outputs: &[("heat", &[1, Class::ALL.len(), PLACES[0], PLACES[1]]), ("box", &[1, BOX, PLACES[0], PLACES[1]])],
 };
+
+/// Boxes of one cloud, or a text for the node's status.
+pub type Answer = Result<Vec<Detection>, String>;
+
+/// The network that a model's manifest asks for.
+///
+/// # Errors
+/// [`NodeError`] naming the file, what was expected, what came and what to do.
+pub(crate) fn load(folder: &Path, options: &LoadOptions) -> Result<Box<dyn Network>, NodeError> {
+    let kind =
+        Manifest::read(folder).ok().and_then(|manifest| Some(manifest.encoder?.get("kind")?.as_str()?.to_owned()));
+    match kind.as_deref() {
+        Some("pillars") => Ok(Box::new(BroughtNetwork::load(folder, options)?)),
+        // What is wrong with a manifest that cannot be read is told there.
+        _ => Ok(Box::new(OnnxNetwork::load(folder, options)?)),
+    }
+}
 
 /// The network, as the node needs it.
 pub trait Network: Send {
@@ -19,6 +38,12 @@ pub trait Network: Send {
     /// # Errors
     /// A text for the node's status: what failed and what to do.
     fn run(&mut self, grid: &[f32], read: &mut dyn FnMut(&[f32], &[f32])) -> Result<(), String>;
+
+    /// Boxes in `base_link` of points in `base_link`, best first, by a network that makes its own input of them; `None` where
+    /// it takes the grid.
+    fn detect(&mut self, _points: &[Point], _least_score: &[f64; 5]) -> Option<Answer> {
+        None
+    }
 
     /// Facts for the node's status: which model, what runs it.
     fn facts(&self) -> Vec<(String, String)>;

@@ -19,7 +19,7 @@ use crate::detection::{Class, Detection, decode as decode_boxes};
 use crate::frames::{BASE_LINK, StaticFrames};
 use crate::grid::Grid;
 use crate::motion::Motion;
-use crate::network::{Network, OnnxNetwork};
+use crate::network::{self, Network};
 use crate::parameters::Parameters;
 
 /// How often the sensor's life is looked at.
@@ -54,9 +54,10 @@ impl Definition for LidarDetector {
 
     fn new(parameters: Parameters, ports: &mut Ports, context: &Context) -> Result<Self, NodeError> {
         parameters.check()?;
-        let options = LoadOptions::from_parameters(context.onnxruntime.clone(), &parameters.precision);
-        let network = OnnxNetwork::load(&context.resolve(&parameters.model), &options.map_err(NodeError::new)?)?;
-        Self::with_network(parameters, ports, &context.vehicle, Box::new(network))
+        let options =
+            LoadOptions::from_parameters(context.onnxruntime.clone(), &parameters.precision, &parameters.inference);
+        let network = network::load(&context.resolve(&parameters.model), &options.map_err(NodeError::new)?)?;
+        Self::with_network(parameters, ports, &context.vehicle, network)
     }
 }
 
@@ -161,15 +162,23 @@ impl LidarDetector {
         Ok((points, (!faults.is_empty()).then(|| faults.join("; "))))
     }
 
+    fn detect_on_grid(&mut self, points: &[Point], least_score: &[f64; 5]) -> Result<Vec<Detection>, String> {
+        self.grid.fill(points);
+        let (least_distance, terrain) = (self.network.least_distance(), self.grid.terrain());
+        let mut detections = Vec::new();
+        self.network.run(self.grid.tensor(), &mut |heat, boxes| {
+            detections = decode_boxes(heat, boxes, terrain, least_score, &least_distance);
+        })?;
+        Ok(detections)
+    }
+
     fn detect(&mut self, message: &Arc<PointCloud2>) -> Result<(DetectedObjects, Status), String> {
         let (points, fault) = self.prepare(message)?;
-        self.grid.fill(&points);
-        let (least_score, least_distance) = (self.parameters.least_score.to_array(), self.network.least_distance());
-        let mut detections = Vec::new();
-        let terrain = self.grid.terrain();
-        self.network.run(self.grid.tensor(), &mut |heat, boxes| {
-            detections = decode_boxes(heat, boxes, terrain, &least_score, &least_distance);
-        })?;
+        let least_score = self.parameters.least_score.to_array();
+        let detections = match self.network.detect(&points, &least_score) {
+            Some(found) => found?,
+            None => self.detect_on_grid(&points, &least_score)?,
+        };
         let mut objects = DetectedObjects::default();
         objects.header.stamp = message.header.stamp.clone();
         objects.header.frame_id = BASE_LINK.into();

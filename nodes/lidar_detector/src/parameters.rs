@@ -1,3 +1,4 @@
+use inference::InferenceParameters;
 use node::NodeError;
 use serde::Deserialize;
 
@@ -9,6 +10,8 @@ pub struct Parameters {
     pub model: String,
     /// Which of its variants: fp32, fp16, int8, or auto for the manifest's default.
     pub precision: String,
+    /// What runs it, and how long that may take.
+    pub inference: InferenceParameters,
     /// Detections that the network is less sure of are left out.
     pub least_score: LeastScore,
     /// A cloud of fewer points is refused.

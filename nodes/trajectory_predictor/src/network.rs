@@ -42,4 +42,8 @@ impl Network for OnnxNetwork {
         let read = |outputs: &[&[f32]]| Answer { motion: outputs[0].to_vec(), logits: outputs[1].to_vec() };
         self.model.run(&inputs, read).map_err(|e| e.to_string())
     }
+
+    fn facts(&self) -> Vec<(String, String)> {
+        self.model.facts()
+    }
 }

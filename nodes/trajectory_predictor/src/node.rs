@@ -1,5 +1,5 @@
 use geometry::Pose2;
-use inference::LoadOptions;
+use inference::{InferenceParameters, LoadOptions};
 use msgs::autoware_perception_msgs::msg::{
     PredictedObject, PredictedObjects, PredictedPath, TrackedObject, TrackedObjects,
 };
@@ -24,6 +24,8 @@ pub struct Parameters {
     pub model: String,
     /// Which of its variants: fp32, fp16, int8, or auto for the manifest's default.
     pub precision: String,
+    /// What runs it, and how long that may take.
+    pub inference: InferenceParameters,
     /// Futures that are less likely are left out, the others made to sum to 1.
     pub least_probability: f64,
     /// Odometry older than this is not used, s.
@@ -49,7 +51,8 @@ impl Definition for TrajectoryPredictor {
 
     fn new(parameters: Parameters, ports: &mut Ports, context: &Context) -> Result<Self, NodeError> {
         let map = context.require_map(Self::NAME)?;
-        let options = LoadOptions::from_parameters(context.onnxruntime.clone(), &parameters.precision);
+        let options =
+            LoadOptions::from_parameters(context.onnxruntime.clone(), &parameters.precision, &parameters.inference);
         let network = OnnxNetwork::load(&context.resolve(&parameters.model), &options.map_err(NodeError::new)?)?;
         Self::with_network(
             parameters,
@@ -91,7 +94,8 @@ impl TrajectoryPredictor {
     fn tell(&mut self, status: Status, outputs: &mut Outputs) {
         if self.told.as_ref() != Some(&status) {
             self.told = Some(status.clone());
-            outputs.report(status);
+            let facts = self.predictor.facts();
+            outputs.report(facts.into_iter().fold(status, |status, (key, value)| status.with(key, value)));
         }
     }
 

@@ -23,6 +23,11 @@ pub trait Network: Send {
     /// # Errors
     /// A text for the node's status: what failed and what to do.
     fn run(&mut self, features: &Features) -> Result<Answer, String>;
+
+    /// Facts for the node's status: which model, what runs it.
+    fn facts(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
 }
 
 /// Futures of one frame.
@@ -47,6 +52,11 @@ impl Predictor {
     /// On this map, by this network.
     pub fn new(road: Road, network: Box<dyn Network>) -> Self {
         Self { road, network, histories: Histories::default() }
+    }
+
+    /// The network's facts.
+    pub fn facts(&self) -> Vec<(String, String)> {
+        self.network.facts()
     }
 
     /// Stamp of the newest frame.

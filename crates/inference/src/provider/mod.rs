@@ -1,7 +1,12 @@
+mod register;
+mod tensorrt;
+
 use std::fmt;
 
-use ort::session::builder::SessionBuilder;
 use serde::Deserialize;
+
+pub(crate) use register::{options as provider_options, register};
+pub use tensorrt::TensorRtOptions;
 
 /// What runs a model. Each is asked for by name, proves that it runs, and is never swapped for another in silence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,16 +52,21 @@ impl ExecutionProvider {
         }
     }
 
-    /// Sets a session up for it.
-    pub(crate) fn apply(&self, builder: SessionBuilder) -> Result<SessionBuilder, String> {
+    /// The name that ONNX Runtime has for it.
+    pub fn runtime_name(&self) -> &str {
         match self {
-            // One thread that sleeps between runs: cores are shared with everything else that drives the car.
-            Self::Cpu => {
-                let builder = builder.with_intra_threads(1).map_err(|e| e.to_string())?;
-                builder.with_intra_op_spinning(false).map_err(|e| e.to_string())
-            }
-            other => Err(format!("execution provider {other} is not in this build")),
+            Self::Cpu => "CPUExecutionProvider",
+            Self::Cuda => "CUDAExecutionProvider",
+            Self::TensorRt => "TensorrtExecutionProvider",
+            Self::OpenVino => "OpenVINOExecutionProvider",
+            Self::Other(name) => name,
         }
+    }
+
+    /// By the name that ONNX Runtime has for it.
+    pub(crate) fn from_runtime_name(name: &str) -> Self {
+        let known = [Self::Cpu, Self::Cuda, Self::TensorRt, Self::OpenVino];
+        known.into_iter().find(|one| one.runtime_name() == name).unwrap_or_else(|| Self::Other(name.into()))
     }
 }
 
