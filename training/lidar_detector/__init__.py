@@ -1,0 +1,1 @@
+"""The LiDAR detector: network, data, losses, accuracy and the steps that make it."""
