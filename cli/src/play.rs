@@ -281,29 +281,34 @@ impl Player<'_> {
     /// Plays once from start to end.
     async fn pass(&mut self, signal: &mut Signal<'_>) -> anyhow::Result<Then> {
         let mut messages = read_ahead(&self.reader, self.selection.clone(), self.options.read_ahead);
+        // The first message takes a while to be found: time runs from when it is there.
+        let mut next = tokio::select! {
+            biased;
+            () = &mut *signal => return Ok(Then::End),
+            item = messages.recv() => item,
+        };
         let origin = Instant::now();
         let period = self.options.clock.map_or(Duration::from_secs(3600), |hertz| Duration::from_secs_f64(1.0 / hertz));
         let mut ticks = tokio::time::interval_at(origin, period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        loop {
-            let item = tokio::select! {
+        while let Some(item) = next {
+            if let Some(message) = self.readable(item) {
+                let due = origin + (message.time - self.start).div_f64(self.options.rate);
+                loop {
+                    tokio::select! {
+                        biased;
+                        () = &mut *signal => return Ok(Then::End),
+                        _ = ticks.tick() => self.tell_time(self.now(origin)),
+                        () = tokio::time::sleep_until(due) => break,
+                    }
+                }
+                self.send(&message);
+            }
+            next = tokio::select! {
                 biased;
                 () = &mut *signal => return Ok(Then::End),
                 item = messages.recv() => item,
             };
-            let Some(item) = item else { break };
-            let Some(message) = self.readable(item) else { continue };
-            let ahead = (message.time - self.start).div_f64(self.options.rate);
-            let due = origin + ahead;
-            loop {
-                tokio::select! {
-                    biased;
-                    () = &mut *signal => return Ok(Then::End),
-                    _ = ticks.tick() => self.tell_time(self.now(origin)),
-                    () = tokio::time::sleep_until(due) => break,
-                }
-            }
-            self.send(&message);
         }
         self.tell_time(self.now(origin));
         Ok(Then::GoOn)

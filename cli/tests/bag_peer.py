@@ -72,6 +72,23 @@ def appear_late(peer):
     say(transient_local=asked)
 
 
+def count(peer):
+    """The first 70 velocities of what is played again and again, with the clock told so far at each."""
+    velocity = peer.reader("rt/vehicle/status/velocity_status", ros("autoware_vehicle_msgs/msg/VelocityReport"), ALL)
+    clock = peer.reader("rt/clock", ros("rosgraph_msgs/msg/Clock"), ALL)
+    say(ready=True)
+    velocities, clocks = [], []
+    nanoseconds = lambda t: t.sec * 1_000_000_000 + t.nanosec
+
+    def take():
+        clocks.extend(nanoseconds(c.clock) for c in clock.take(N=1000))
+        velocities.extend(nanoseconds(v.header.stamp) for v in velocity.take(N=1000))
+        return len(velocities) >= 70
+
+    waited("what is played", take)
+    say(velocities=velocities, clocks=clocks)
+
+
 def listen(peer):
     """What is played of a drive, in the order in which it comes."""
     velocity = peer.reader("rt/ego/velocity", ros("autoware_vehicle_msgs/msg/VelocityReport"), KEPT_ALL)

@@ -8,6 +8,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use bag::{Reader, Selection};
 use msgs::autoware_vehicle_msgs::msg::VelocityReport;
@@ -180,6 +181,62 @@ fn topics_that_appear_while_recording_are_recorded_as_is_asked_for() {
     let kept = ["latched 2", "latched 3", "latched 4"].map(str::to_owned);
     assert_eq!(texts("/late"), [&kept[..], &sent[..]].concat());
     assert_eq!(texts("/asked_otherwise"), sent, "what was sent before was not asked for");
+}
+
+#[test]
+fn a_peer_gets_a_part_again_and_again_at_another_rate() {
+    let Some(python) = python() else { return };
+    let cwd = folder("loop");
+    let topic = "/vehicle/status/velocity_status";
+    let mut peer = Peer::start(&python, "bag_peer.py", "count", 127);
+    peer.says();
+    let (rate, hertz, offset_s) = (5.0, 100.0, 13.5);
+    let player = Running::ferrodrive(
+        &format!(
+            "bag play bags/town_drive --loop --rate {rate} --clock {hertz} --start-offset {offset_s} --topics {topic} \
+             --wait-for-subscribers"
+        ),
+        &cwd,
+        127,
+    );
+    let heard = peer.says();
+    player.signal("-INT");
+    player.ended_well();
+    peer.end();
+
+    let reader = Reader::open(&share().join("bags/town_drive")).unwrap();
+    let (start, end) = reader.times().unwrap();
+    let from = start + Duration::from_secs_f64(offset_s);
+    let selection = Selection { topics: vec![topic.into()], ..Selection::default() };
+    let part: Vec<i64> = reader
+        .messages(&selection)
+        .unwrap()
+        .map(Result::unwrap)
+        .filter(|message| message.time >= from)
+        .map(|message| Time::from(&msgs::from_cdr::<VelocityReport>(&message.cdr).unwrap().header.stamp).0)
+        .collect();
+    let numbers = |what: &str| heard[what].as_array().unwrap().iter().filter_map(Value::as_i64).collect::<Vec<_>>();
+    let (velocities, clocks) = (numbers("velocities"), numbers("clocks"));
+    assert!((20..30).contains(&part.len()), "half a second of 50 Hz: {}", part.len());
+    let expected: Vec<i64> = part.iter().copied().cycle().take(velocities.len()).collect();
+    assert_eq!(velocities, expected, "every message of the part in order, then anew");
+
+    assert_eq!(clocks[0], from.0);
+    assert!(clocks.iter().all(|clock| (from.0..=end.0).contains(clock)), "{clocks:?}");
+    let passes: Vec<&[i64]> = clocks.chunk_by(|a, b| a <= b).collect();
+    let whole = velocities.len() / part.len();
+    // The peer takes the one a moment before the other.
+    assert!(
+        whole >= 2 && (whole - 1..=whole + 1).contains(&passes.len()) && passes.len() > 1,
+        "{} passes of the clock, {whole} of messages",
+        passes.len()
+    );
+    // The slower a machine, the fewer: what comes due meanwhile is left out.
+    let most = (end - from).as_secs_f64() / rate * hertz + 2.0;
+    for pass in &passes {
+        let told = pass.iter().filter(|clock| **clock > from.0).count();
+        assert!(told as f64 <= most, "{told} times in a pass, at most {most} at {rate} times the speed");
+    }
 }
 
 #[test]
