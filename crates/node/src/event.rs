@@ -131,6 +131,11 @@ impl Outputs {
         }
     }
 
+    /// Whether somebody hears an output that is made on demand.
+    pub fn is_heard<M: Message>(&self, output: Output<M>) -> bool {
+        self.heard.contains(&output.index)
+    }
+
     /// Says which debug outputs somebody hears, by index: for drivers and tests.
     pub fn set_heard(&mut self, outputs: impl IntoIterator<Item = usize>) {
         self.heard.clear();

@@ -145,7 +145,7 @@ pub struct OutputPort {
     pub message: MessageType,
     /// Quality of service offered.
     pub qos: Qos,
-    /// Whether it is made only where somebody hears it.
+    /// Whether it is made only where somebody hears it: for people to look at, or a costly sensor.
     pub debug: bool,
 }
 
@@ -200,6 +200,12 @@ impl Ports {
         let output = self.output(name, qos);
         self.outputs[output.index].debug = true;
         output
+    }
+
+    /// Declares an output that is costly to make, such as a camera's images: made, by
+    /// [`Outputs::publish_if_heard`](crate::Outputs::publish_if_heard), only where somebody hears it.
+    pub fn output_on_demand<M: Message>(&mut self, name: &str, qos: Qos) -> Output<M> {
+        self.debug_output(name, qos)
     }
 
     /// Declares a timer; its first event comes one period after the start.

@@ -166,6 +166,30 @@ pub struct Signal {
     pub z: f64,
     /// Heading of its face: it is read by traffic that drives against this, rad.
     pub facing: f64,
+    /// Width and height of its face, m; what is usual where the map does not say.
+    pub size: [f64; 2],
+    /// What its lamps are shaped as; of a light only.
+    pub lamps: LampShape,
+}
+
+impl Signal {
+    /// Width and height of a traffic light with three lamps where a map does not say, m.
+    pub const LIGHT_SIZE: [f64; 2] = [0.3, 0.9];
+    /// The same of a sign, m.
+    pub const SIGN_SIZE: [f64; 2] = [0.7, 0.7];
+}
+
+/// What the lamps of a traffic light are shaped as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LampShape {
+    /// Full discs: for all.
+    Circle,
+    /// For those who turn left.
+    LeftArrow,
+    /// For those who turn right.
+    RightArrow,
+    /// For those who go straight on.
+    UpArrow,
 }
 
 /// What a signal shows.

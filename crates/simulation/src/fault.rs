@@ -52,6 +52,30 @@ pub enum Fault {
         /// How late, s, 0..=2.
         delay_s: f64,
     },
+    /// The camera sends nothing.
+    CameraDead {
+        /// From then on.
+        from_s: f64,
+        /// Until then; for good where it is missing.
+        #[serde(default)]
+        until_s: Option<f64>,
+    },
+    /// The camera sends the same image again and again, with new stamps.
+    CameraFrozen {
+        /// From then on.
+        from_s: f64,
+        /// Until then; for good where it is missing.
+        #[serde(default)]
+        until_s: Option<f64>,
+    },
+    /// Light floods the camera: its images are white.
+    CameraBlinded {
+        /// From then on.
+        from_s: f64,
+        /// Until then; for good where it is missing.
+        #[serde(default)]
+        until_s: Option<f64>,
+    },
     /// GNSS gives no position.
     GnssOutage {
         /// From then on.
@@ -84,6 +108,9 @@ impl Fault {
             | Self::LidarNan { from_s, until_s, .. }
             | Self::LidarSectorLost { from_s, until_s, .. }
             | Self::LidarDelay { from_s, until_s, .. }
+            | Self::CameraDead { from_s, until_s }
+            | Self::CameraFrozen { from_s, until_s }
+            | Self::CameraBlinded { from_s, until_s }
             | Self::GnssOutage { from_s, until_s }
             | Self::ImuDead { from_s, until_s } => (*from_s, *until_s),
         }

@@ -1,6 +1,7 @@
 //! A headless world to drive in: roads, traffic, physics, sensors and faults. Deterministic by seed; knows no ROS.
 
 mod actor;
+pub mod camera;
 mod dynamics;
 mod event;
 mod fault;
@@ -11,6 +12,7 @@ mod referee;
 mod scenario;
 mod sensors;
 mod signals;
+mod sky;
 mod terrain;
 mod traffic;
 mod world;
@@ -23,4 +25,5 @@ pub use random::Random;
 pub use scenario::{Manners, Place, Scenario, ScenarioError, TrafficConfig, drive_scenario, smoke_scenario};
 pub use sensors::{GnssSample, ImuSample, Mount, Reading, SensorNoise, SensorSuite};
 pub use signals::{SignalColor, SignalState};
+pub use sky::Sky;
 pub use world::{STEP_S, World, WorldError};

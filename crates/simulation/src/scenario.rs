@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::fault::Fault;
 use crate::network::Network;
 use crate::random::Random;
+use crate::sky::Sky;
 
 /// One drive: where from, where to, among whom, with what going wrong. Together with the map it fixes everything.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +22,9 @@ pub struct Scenario {
     pub duration_s: f64,
     /// Who else is there.
     pub traffic: TrafficConfig,
+    /// Day and weather.
+    #[serde(default)]
+    pub sky: Sky,
     /// What goes wrong.
     #[serde(default)]
     pub faults: Vec<Fault>,
@@ -191,6 +195,11 @@ impl Scenario {
         ] {
             check(&format!("traffic.{name}"), count as f64, 0.0..=500.0)?;
         }
+        self.sky.check().map_err(|(field, expected, value)| ScenarioError::Value {
+            field: format!("sky.{field}"),
+            expected: expected.into(),
+            value,
+        })?;
         for (number, fault) in self.faults.iter().enumerate() {
             fault.check().map_err(|(field, expected, value)| ScenarioError::Value {
                 field: format!("faults[{number}].{field}"),
@@ -278,7 +287,15 @@ fn random_scenario(map: &LaneGraph, seed: u64, min_m: f64, max_m: f64) -> Result
     };
     let place = |(lane, s_m): (usize, f64)| Place { lane: network.lanes[lane].lane.id, s_m };
     let duration_s = (120.0 + length / 2.5).ceil();
-    Ok(Scenario { seed, start: place(start), goal: place(goal), duration_s, traffic, faults: Vec::new() })
+    Ok(Scenario {
+        seed,
+        start: place(start),
+        goal: place(goal),
+        duration_s,
+        traffic,
+        sky: Sky::random(seed),
+        faults: Vec::new(),
+    })
 }
 
 /// Length of a way of lanes, m; a lane that is left sideways counts once with its neighbour.

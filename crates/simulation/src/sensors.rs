@@ -3,6 +3,7 @@ use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
 use road_map::LocalProjection;
 use serde::{Deserialize, Serialize};
 
+use crate::camera::CameraConfig;
 use crate::dynamics::{EgoState, GRAVITY};
 use crate::lidar::LidarConfig;
 use crate::random::Random;
@@ -29,6 +30,11 @@ impl Mount {
     /// A level sensor that looks ahead.
     pub const fn level(x_m: f64, y_m: f64, z_m: f64) -> Self {
         Self { x_m, y_m, z_m, roll_rad: 0.0, pitch_rad: 0.0, yaw_rad: 0.0 }
+    }
+
+    /// As a transform from a camera's optical frame (z ahead, x right, y down) on this mounting to `base_link`.
+    pub fn optical_isometry(&self) -> Isometry3<f64> {
+        self.isometry() * crate::camera::optical()
     }
 
     /// As a transform from the sensor's frame to `base_link`.
@@ -86,6 +92,10 @@ pub struct SensorSuite {
     pub lidar: LidarConfig,
     /// Where it sits.
     pub lidar_mount: Mount,
+    /// The front camera.
+    pub camera: CameraConfig,
+    /// Where it sits: this mounting looks along x, its optical frame along z (REP-103).
+    pub camera_mount: Mount,
     /// Where the IMU sits.
     pub imu_mount: Mount,
     /// Where the GNSS antenna sits.
@@ -99,6 +109,8 @@ impl Default for SensorSuite {
         Self {
             lidar: LidarConfig::default(),
             lidar_mount: Mount::level(1.2, 0.0, 1.9),
+            camera: CameraConfig::default(),
+            camera_mount: Mount::level(1.3, 0.0, 1.45),
             imu_mount: Mount::level(0.0, 0.0, 0.4),
             gnss_mount: Mount::level(0.6, 0.0, 1.6),
             noise: SensorNoise::default(),

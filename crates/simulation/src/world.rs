@@ -7,6 +7,7 @@ use road_map::{LaneGraph, LaneKind, SignalGroupId};
 use vehicle::Vehicle;
 
 use crate::actor::{Actor, ActorClass};
+use crate::camera::{Camera, CameraConfigError, CameraFrame, LightHead};
 use crate::dynamics::{Command, EgoDynamics, EgoState};
 use crate::event::{Counts, WorldEvent};
 use crate::fault::Fault;
@@ -32,6 +33,9 @@ pub enum WorldError {
     /// The LiDAR cannot be built.
     #[error(transparent)]
     Lidar(#[from] LidarConfigError),
+    /// The camera cannot be built.
+    #[error(transparent)]
+    Camera(#[from] CameraConfigError),
 }
 
 /// The world: one car under test among traffic on a map. Time starts at 0; equal inputs give equal outputs.
@@ -44,6 +48,10 @@ pub struct World {
     sensors: SensorSuite,
     scenario: Scenario,
     scanner: Scanner,
+    /// Made when the first image is asked for.
+    camera: Option<Camera>,
+    heads: Vec<LightHead>,
+    frozen_image: Option<CameraFrame>,
     errors: Errors,
     signals: Signals,
     traffic: Traffic,
@@ -75,6 +83,7 @@ impl World {
         scenario: Scenario,
     ) -> Result<Self, WorldError> {
         scenario.check()?;
+        sensors.camera.check()?;
         let scanner = Scanner::new(sensors.lidar.clone())?;
         let network = Arc::new(Network::new(&map));
         let start = find(&network, "start", scenario.start)?;
@@ -97,6 +106,9 @@ impl World {
         Ok(Self {
             errors: Errors::new(sensors.noise, scenario.seed),
             before: ego.state,
+            camera: None,
+            heads: LightHead::of_map(&map),
+            frozen_image: None,
             trail: VecDeque::from([isometry(&ego.state)]),
             map,
             network,
@@ -229,6 +241,43 @@ impl World {
             self.frozen = None;
         }
         scan
+    }
+
+    /// Whether the camera takes an image at this step.
+    pub fn camera_due(&self) -> bool {
+        let period = (1.0 / (self.sensors.camera.rate_hz * STEP_S)).round().max(1.0) as u64;
+        self.steps.is_multiple_of(period)
+    }
+
+    /// The camera's image of this moment, with the faults that there are; `None` where it is dead. Costs milliseconds:
+    /// ask for images that somebody wants.
+    pub fn camera_image(&mut self) -> Option<CameraFrame> {
+        let now = self.time_s();
+        if self.faulty(now, |f| matches!(f, Fault::CameraDead { .. })) {
+            return None;
+        }
+        let frozen = self.faulty(now, |f| matches!(f, Fault::CameraFrozen { .. }));
+        if let (true, Some(image)) = (frozen, &self.frozen_image) {
+            return Some(CameraFrame { stamp_s: now, ..image.clone() });
+        }
+        let key = combine(self.scenario.seed ^ 0xca3e, self.steps);
+        let blinded = self.faulty(now, |f| matches!(f, Fault::CameraBlinded { .. }));
+        let (scene, heads, sky) = (self.scene(), self.light_heads(), self.scenario.sky);
+        let pose = isometry(&self.ego.state) * self.sensors.camera_mount.isometry();
+        if self.camera.is_none() {
+            self.camera = Camera::new(self.sensors.camera).ok();
+        }
+        let camera = self.camera.as_mut()?;
+        let image =
+            if blinded { camera.blinded(now, key) } else { camera.render(&scene, &heads, &pose, &sky, (now, key)) };
+        self.frozen_image = frozen.then(|| image.clone());
+        Some(image)
+    }
+
+    /// The heads of all traffic lights, with what they show.
+    pub fn light_heads(&self) -> Vec<LightHead> {
+        let shown = |head: &LightHead| LightHead { lit: self.signals.state(head.group).color.into(), ..*head };
+        self.heads.iter().map(shown).collect()
     }
 
     /// All that a LiDAR can see now: for recorders with scanners of their own.

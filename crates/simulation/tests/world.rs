@@ -157,7 +157,15 @@ fn driving_through_red_is_recorded() {
     let (before, lane, after, group) = light;
     let start = Place { lane: before.id, s_m: before.center.length() - 12.0 };
     let goal = Place { lane: after.id, s_m: 15.0 };
-    let scenario = Scenario { seed: 1, start, goal, duration_s: 100.0, traffic: empty(), faults: vec![] };
+    let scenario = Scenario {
+        seed: 1,
+        start,
+        goal,
+        duration_s: 100.0,
+        traffic: empty(),
+        sky: simulation::Sky::default(),
+        faults: vec![],
+    };
     let mut world = world(&map, scenario);
     while world.signal_states()[&group].color != SignalColor::Red || world.signal_states()[&group].remaining_s < 9.0 {
         world.step();

@@ -6,7 +6,7 @@ use crate::Town;
 use crate::furniture::{self, take};
 use crate::junction::connect;
 use crate::layout::{Layout, NodeKind};
-use crate::path::{Path, Pose, Shape};
+use crate::path::{Path, Pose, Shape, wrapped};
 use crate::random::Random;
 use crate::road::{Contact, Controller, Junction, LANE_M, LaneSpec, Link, Mark, ObjectSpec, Port, Road, SignalSpec};
 use crate::xml::carriageway_half;
@@ -22,6 +22,9 @@ const CROSSWALK_M: f64 = 4.0;
 /// The stop line lies this far before a signalised crossing, m.
 const STOP_LINE_M: f64 = 7.0;
 
+/// A repeater stands this far beyond a signalised crossing, m.
+const REPEATER_M: f64 = 1.0;
+
 pub(crate) fn build(seed: u64) -> Town {
     let mut random = Random::new(seed);
     let layout = Layout::new(&mut random);
@@ -32,6 +35,7 @@ pub(crate) fn build(seed: u64) -> Town {
         next_signal: 1,
         next_controller: 1,
         next_object: 1,
+        repeaters: Vec::new(),
     };
     for index in 0..layout.edges.len() {
         builder.add_street(&layout, index);
@@ -43,6 +47,7 @@ pub(crate) fn build(seed: u64) -> Town {
             builder.add_crossing(&layout, node);
         }
     }
+    builder.add_repeaters();
     builder.add_crosswalks_between(&layout, &mut random);
     furniture::place(&mut builder.town.roads, &mut builder.next_object, &mut random);
     builder.town
@@ -55,6 +60,16 @@ struct Builder {
     next_signal: u32,
     next_controller: u32,
     next_object: u32,
+    repeaters: Vec<Repeater>,
+}
+
+/// A light that shows beyond a crossing what the one at the stop line shows before it: who stands at the line sees it.
+struct Repeater {
+    /// The light that it repeats.
+    signal: u32,
+    from: Port,
+    /// The arm beside which it stands.
+    beyond: Port,
 }
 
 impl Builder {
@@ -90,6 +105,7 @@ impl Builder {
             z: (a.z, b.z),
             speed_kmh: edge.speed_kmh,
             signals,
+            references: Vec::new(),
             objects: Vec::new(),
         });
     }
@@ -138,6 +154,28 @@ impl Builder {
         id
     }
 
+    fn add_repeaters(&mut self) {
+        for Repeater { signal, from, beyond } in std::mem::take(&mut self.repeaters) {
+            let id = take(&mut self.next_signal);
+            let away = &mut self.town.roads[beyond.road as usize];
+            let forward = beyond.contact == Contact::Start;
+            let offset = carriageway_half(beyond.lanes) + 0.4;
+            away.signals.push(SignalSpec {
+                id,
+                s: if forward { REPEATER_M } else { away.path.length - REPEATER_M },
+                t: if forward { -offset } else { offset },
+                forward,
+                kind: "1000001",
+                value: None,
+            });
+            let towards = &mut self.town.roads[from.road as usize];
+            let original = towards.signals.iter().find(|known| known.id == signal).cloned();
+            towards.references.extend(original.map(|original| SignalSpec { id, ..original }));
+            let controller = self.town.controllers.iter_mut().find(|known| known.signals.contains(&signal));
+            controller.into_iter().for_each(|controller| controller.signals.push(id));
+        }
+    }
+
     fn add_crosswalk(&mut self, road: u32, s: f64, lanes: i32) {
         let id = take(&mut self.next_object);
         let (length, width) = (3.0, 2.0 * carriageway_half(lanes));
@@ -173,7 +211,13 @@ impl Builder {
             for phase in 0..2 {
                 let mut signals = Vec::new();
                 for port in ports.iter().skip(phase).step_by(2) {
-                    signals.push(self.add_signal(port, STOP_LINE_M, "1000001"));
+                    let signal = self.add_signal(port, STOP_LINE_M, "1000001");
+                    signals.push(signal);
+                    let opposite = |other: &&Port| wrapped(other.outward.heading - port.outward.heading - PI).abs();
+                    let beyond = ports.iter().min_by(|a, b| opposite(a).total_cmp(&opposite(b)));
+                    if let Some(&beyond) = beyond.filter(|other| opposite(other) < 50_f64.to_radians()) {
+                        self.repeaters.push(Repeater { signal, from: *port, beyond });
+                    }
                     let length = self.town.roads[port.road as usize].path.length;
                     let s = if port.contact == Contact::End { length - CROSSWALK_M } else { CROSSWALK_M };
                     self.add_crosswalk(port.road, s, port.lanes);
@@ -221,6 +265,7 @@ impl Builder {
                 z: (place.z, place.z),
                 speed_kmh: 30,
                 signals: Vec::new(),
+                references: Vec::new(),
                 objects: Vec::new(),
             });
         }

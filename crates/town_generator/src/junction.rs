@@ -70,6 +70,7 @@ pub(crate) fn connect(junction: &mut Junction, ports: &[Port], z: f64, next_id: 
             z: (z, z),
             speed_kmh: if turns { 30 } else { a.speed_kmh.min(b.speed_kmh) },
             signals: Vec::new(),
+            references: Vec::new(),
             objects: Vec::new(),
         });
         junction.connections.push(Connection { incoming: a.road, connecting: movement.road, lanes: links });

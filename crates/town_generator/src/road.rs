@@ -50,6 +50,8 @@ pub(crate) struct Road {
     pub z: (f64, f64),
     pub speed_kmh: u32,
     pub signals: Vec<SignalSpec>,
+    /// Signals that stand beside another road and govern this one.
+    pub references: Vec<SignalSpec>,
     pub objects: Vec<ObjectSpec>,
 }
 

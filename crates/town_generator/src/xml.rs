@@ -111,6 +111,14 @@ fn write_road(out: &mut String, road: &Road) -> std::fmt::Result {
     if !road.signals.is_empty() {
         writeln!(out, "<signals>")?;
         road.signals.iter().try_for_each(|signal| write_signal(out, signal))?;
+        for reference in &road.references {
+            let orientation = if reference.forward { "+" } else { "-" };
+            writeln!(
+                out,
+                "<signalReference s=\"{:.4}\" t=\"{:.3}\" id=\"{}\" orientation=\"{orientation}\"/>",
+                reference.s, reference.t, reference.id
+            )?;
+        }
         writeln!(out, "</signals>")?;
     }
     writeln!(out, "</road>")

@@ -193,11 +193,27 @@ fn every_light_has_its_stop_line_and_every_stop_line_lies_before_its_junction() 
         for signal in &graph.signals {
             let SignalKind::Light(group) = signal.kind else { continue };
             let governs = |l: &&Lane| l.stop_lines.iter().any(|x| x.reason == StopReason::Signal(group));
-            let near = driving(graph)
-                .into_iter()
-                .filter(governs)
-                .any(|lane| lane.stop_lines.iter().any(|x| lane.pose_at(x.s).position.distance(signal.position) < 8.0));
-            assert!(near, "{}: light {} has no stop line", graph.name, signal.id);
+            // Beside its line, or beyond the crossing and turned towards those who wait at the line.
+            let shows = |lane: &Lane| {
+                lane.stop_lines.iter().any(|x| {
+                    let (at, to) = (lane.pose_at(x.s), signal.position - lane.pose_at(x.s).position);
+                    let faces = angle_difference(signal.facing, at.yaw).abs() > 2.2;
+                    faces && (to.norm() < 8.0 || (to.norm() < 70.0 && at.forward().dot(to) > 0.8 * to.norm()))
+                })
+            };
+            assert!(driving(graph).into_iter().filter(governs).any(shows), "{}: light {}", graph.name, signal.id);
+        }
+        // Every line has a light that can be read from it: far enough ahead.
+        for lane in driving(graph) {
+            for line in &lane.stop_lines {
+                let StopReason::Signal(group) = line.reason else { continue };
+                let at = lane.pose_at(line.s);
+                let readable = graph.signals.iter().filter(|s| s.kind == SignalKind::Light(group)).any(|signal| {
+                    let to = signal.position - at.position;
+                    at.forward().dot(to) > 0.8 * to.norm() && to.norm() > 10.0
+                });
+                assert!(readable, "{}: no light beyond the line on {}", graph.name, lane.source);
+            }
         }
     }
 }

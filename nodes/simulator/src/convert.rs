@@ -9,12 +9,13 @@ use msgs::builtin_interfaces::msg::Time as Stamp;
 use msgs::diagnostic_msgs::msg::{DiagnosticArray, DiagnosticStatus, KeyValue};
 use msgs::geometry_msgs::msg::{Pose, Quaternion, TransformStamped, Vector3};
 use msgs::nav_msgs::msg::Odometry;
-use msgs::sensor_msgs::msg::{Imu, NavSatFix, PointCloud2, PointField};
+use msgs::sensor_msgs::msg::{CameraInfo, Image, Imu, NavSatFix, PointCloud2, PointField};
 use msgs::std_msgs::msg::Header;
-use nalgebra::UnitQuaternion;
+use nalgebra::{Isometry3, UnitQuaternion};
+use simulation::camera::{CameraConfig, CameraFrame};
 use simulation::lidar::LidarScan;
 use simulation::{
-    Actor, ActorClass, EgoState, EventKind, GnssSample, ImuSample, Mount, SensorNoise, SignalColor, World, WorldEvent,
+    Actor, ActorClass, EgoState, EventKind, GnssSample, ImuSample, SensorNoise, SignalColor, World, WorldEvent,
 };
 
 /// Bytes of one point: x, y, z, intensity, ring with two bytes of padding, time.
@@ -104,8 +105,36 @@ pub(crate) fn nav_sat_fix(sample: &GnssSample, header: Header) -> NavSatFix {
     fix
 }
 
-pub(crate) fn transform(mount: &Mount, child: &str, stamp: Stamp) -> TransformStamped {
-    let isometry = mount.isometry();
+pub(crate) fn image(frame: CameraFrame, config: &CameraConfig, header: Header) -> Image {
+    Image {
+        header,
+        height: config.height as u32,
+        width: config.width as u32,
+        encoding: "rgb8".into(),
+        is_bigendian: 0,
+        step: 3 * config.width as u32,
+        data: frame.pixels,
+    }
+}
+
+pub(crate) fn camera_info(config: &CameraConfig, header: Header) -> CameraInfo {
+    let (f, x, y) = (config.focal_px, config.center_x_px, config.center_y_px);
+    CameraInfo {
+        header,
+        height: config.height as u32,
+        width: config.width as u32,
+        distortion_model: "plumb_bob".into(),
+        d: config.distortion.to_vec(),
+        k: [f, 0.0, x, 0.0, f, y, 0.0, 0.0, 1.0],
+        r: [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+        // A rectified image of the same focal length and middle.
+        p: [f, 0.0, x, 0.0, 0.0, f, y, 0.0, 0.0, 0.0, 1.0, 0.0],
+        ..CameraInfo::default()
+    }
+}
+
+/// `isometry`: of the child's frame in `base_link`.
+pub(crate) fn transform(isometry: &Isometry3<f64>, child: &str, stamp: Stamp) -> TransformStamped {
     let mut transform = TransformStamped {
         header: header(stamp, "base_link"),
         child_frame_id: child.into(),

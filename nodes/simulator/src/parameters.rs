@@ -1,5 +1,6 @@
 use node::NodeError;
 use serde::Deserialize;
+use simulation::camera::CameraConfig;
 use simulation::lidar::LidarConfig;
 use simulation::{Mount, SensorNoise, SensorSuite};
 
@@ -35,6 +36,10 @@ pub struct Parameters {
     pub lidar: LidarConfig,
     /// Where the LiDAR sits.
     pub lidar_mount: Mount,
+    /// The front camera.
+    pub camera: CameraConfig,
+    /// Where the camera sits: this mounting looks along x, its optical frame along z.
+    pub camera_mount: Mount,
     /// Where the IMU sits.
     pub imu_mount: Mount,
     /// Where the GNSS antenna sits.
@@ -50,9 +55,13 @@ impl Parameters {
         NodeError::check_range("command_timeout_s", self.command_timeout_s, 0.05..=5.0)?;
         NodeError::check_range("initial_position_deviation_m", self.initial_position_deviation_m, 0.0..=5.0)?;
         NodeError::check_range("initial_heading_deviation_rad", self.initial_heading_deviation_rad, 0.0..=0.5)?;
-        for (name, mount) in
-            [("lidar_mount", &self.lidar_mount), ("imu_mount", &self.imu_mount), ("gnss_mount", &self.gnss_mount)]
-        {
+        let mounts = [
+            ("lidar_mount", &self.lidar_mount),
+            ("camera_mount", &self.camera_mount),
+            ("imu_mount", &self.imu_mount),
+            ("gnss_mount", &self.gnss_mount),
+        ];
+        for (name, mount) in mounts {
             NodeError::check_range(&format!("{name}.x_m"), mount.x_m, -10.0..=10.0)?;
             NodeError::check_range(&format!("{name}.y_m"), mount.y_m, -3.0..=3.0)?;
             NodeError::check_range(&format!("{name}.z_m"), mount.z_m, 0.0..=5.0)?;
@@ -81,6 +90,8 @@ impl Parameters {
         SensorSuite {
             lidar: self.lidar.clone(),
             lidar_mount: self.lidar_mount,
+            camera: self.camera,
+            camera_mount: self.camera_mount,
             imu_mount: self.imu_mount,
             gnss_mount: self.gnss_mount,
             noise: self.noise,

@@ -7,7 +7,7 @@ use msgs::diagnostic_msgs::msg::DiagnosticArray;
 use msgs::geometry_msgs::msg::{PoseStamped, PoseWithCovarianceStamped};
 use msgs::nav_msgs::msg::Odometry;
 use msgs::rosgraph_msgs::msg::Clock;
-use msgs::sensor_msgs::msg::{Imu, NavSatFix, PointCloud2};
+use msgs::sensor_msgs::msg::{CameraInfo, Image, Imu, NavSatFix, PointCloud2};
 use msgs::tf2_msgs::msg::TFMessage;
 use node::{Context, Definition, Event, Input, Node, NodeError, Output, Outputs, Ports, Qos, Status, Time, Timer};
 use simulation::{Command, Random, Scenario, World, drive_scenario, smoke_scenario};
@@ -20,8 +20,12 @@ const FALLBACK_BRAKING_MPS2: f64 = -3.0;
 
 /// Steps between two times that the operator says where the car stands: a second.
 const STEPS_BETWEEN_POSES: u64 = 100;
+/// The camera's optical frame.
+const CAMERA_FRAME: &str = "camera_front_optical";
 
 struct Out {
+    image: Output<Image>,
+    camera_info: Output<CameraInfo>,
     points: Output<PointCloud2>,
     imu: Output<Imu>,
     gnss: Output<NavSatFix>,
@@ -91,6 +95,8 @@ impl Simulator {
         let world = World::new(map, context.vehicle, parameters.suite_of_sensors(), scenario)
             .map_err(|e| NodeError::new(e.to_string()))?;
         let out = Out {
+            image: ports.output_on_demand("~/output/image", Qos::sensor_data()),
+            camera_info: ports.output("~/output/camera_info", Qos::sensor_data()),
             points: ports.output("~/output/pointcloud", Qos::sensor_data()),
             imu: ports.output("~/output/imu", Qos::sensor_data().with_depth(20)),
             gnss: ports.output("~/output/gnss", Qos::sensor_data().with_depth(5)),
@@ -188,7 +194,9 @@ impl Simulator {
         let stamp = self.stamp(0.0).to_message();
         let p = &self.parameters;
         let mounts = [(&p.lidar_mount, "lidar_top"), (&p.imu_mount, "imu"), (&p.gnss_mount, "gnss")];
-        let transforms = mounts.map(|(mount, child)| convert::transform(mount, child, stamp.clone())).to_vec();
+        let mut transforms =
+            mounts.map(|(mount, child)| convert::transform(&mount.isometry(), child, stamp.clone())).to_vec();
+        transforms.push(convert::transform(&p.camera_mount.optical_isometry(), CAMERA_FRAME, stamp.clone()));
         outputs.publish(self.out.tf_static, TFMessage { transforms });
         let goal = self.world.goal();
         let height = self.world.ground_height(goal.position);
@@ -245,9 +253,26 @@ impl Simulator {
             let header = convert::header(self.stamp(scan.stamp_s).to_message(), "lidar_top");
             outputs.publish(self.out.points, convert::point_cloud(&scan, header));
         }
+        self.publish_camera(outputs);
         if self.steps.is_multiple_of(10) {
             let stamp = self.stamp(self.world.time_s()).to_message();
             outputs.publish(self.out.signals, convert::signals(&self.world, stamp));
+        }
+    }
+
+    /// Images are drawn only where somebody hears them.
+    fn publish_camera(&mut self, outputs: &mut Outputs) {
+        if !self.world.camera_due() {
+            return;
+        }
+        let header = convert::header(self.stamp(self.world.time_s()).to_message(), CAMERA_FRAME);
+        let config = self.parameters.camera;
+        // First the calibration: whoever gets the image has it.
+        outputs.publish(self.out.camera_info, convert::camera_info(&config, header.clone()));
+        if outputs.is_heard(self.out.image)
+            && let Some(frame) = self.world.camera_image()
+        {
+            outputs.publish(self.out.image, convert::image(frame, &config, header));
         }
     }
 

@@ -32,10 +32,23 @@ fn context() -> Option<Context> {
 
 /// Runs the node for a number of 10 ms ticks; counts messages for each output.
 fn run(simulator: &mut Simulator, ports: &Ports, ticks: i64, from: i64, accelerate: bool) -> Vec<(String, usize)> {
+    run_heard(simulator, ports, ticks, from, accelerate, &[])
+}
+
+/// The same while somebody hears these outputs, by index.
+fn run_heard(
+    simulator: &mut Simulator,
+    ports: &Ports,
+    ticks: i64,
+    from: i64,
+    accelerate: bool,
+    heard: &[usize],
+) -> Vec<(String, usize)> {
     let mut counts: Vec<(String, usize)> = ports.outputs().iter().map(|o| (o.name.clone(), 0)).collect();
     for tick in from + 1..=from + ticks {
         let now = Time(tick * 10_000_000);
         let mut outputs = Outputs::default();
+        outputs.set_heard(heard.iter().copied());
         if accelerate {
             let mut control = Control { stamp: now.to_message(), ..Control::default() };
             control.longitudinal.acceleration = 1.0;
@@ -72,6 +85,19 @@ fn every_sensor_comes_at_its_rate_and_every_topic_has_a_name() {
     ] {
         assert_eq!(count(name), Some(expected), "{name}");
     }
+}
+
+#[test]
+fn images_are_drawn_only_where_somebody_reads_them() {
+    let Some(context) = context() else { return };
+    let mut ports = Ports::default();
+    let mut simulator = Simulator::new(parameters().parse("simulator").unwrap(), &mut ports, &context).unwrap();
+    let image = ports.outputs().iter().position(|o| o.name == "~/output/image").unwrap();
+    let info = ports.outputs().iter().position(|o| o.name == "~/output/camera_info").unwrap();
+    let unheard = run(&mut simulator, &ports, 100, 0, false);
+    assert_eq!((unheard[image].1, unheard[info].1), (0, 10));
+    let heard = run_heard(&mut simulator, &ports, 100, 100, false, &[image]);
+    assert_eq!((heard[image].1, heard[info].1), (10, 10));
 }
 
 #[test]

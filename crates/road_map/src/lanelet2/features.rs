@@ -8,8 +8,8 @@ use super::osm::{Osm, OsmRelation, OsmWay};
 use super::projector::Projected;
 use super::{Builder, both_bounds, bounds, rules};
 use crate::{
-    Crosswalk, Lane, LaneId, LaneKind, MapError, Signal, SignalController, SignalGroupId, SignalKind, StopLine,
-    StopReason,
+    Crosswalk, LampShape, Lane, LaneId, LaneKind, MapError, Signal, SignalController, SignalGroupId, SignalKind,
+    StopLine, StopReason,
 };
 
 /// A stop line that its lane does not cross may lie this far from the lane's ends, m.
@@ -177,13 +177,29 @@ fn placed(id: i64, way: &OsmWay, kind: SignalKind, at: &Projected) -> Option<Sig
     let (first, last) = (at.points[way.nodes.first()?], at.points[way.nodes.last()?]);
     let height = way.tags.get("height").and_then(|text| text.parse::<f64>().ok()).filter(|h| h.is_finite());
     let across = last.0 - first.0;
+    let light = matches!(kind, SignalKind::Light(_));
+    let usual = if light { Signal::LIGHT_SIZE } else { Signal::SIGN_SIZE };
+    let width = Some(across.norm()).filter(|width| (0.1..=2.0).contains(width));
+    let size = [width.unwrap_or(usual[0]), height.filter(|h| (0.1..=5.0).contains(h)).unwrap_or(usual[1])];
     Some(Signal {
         id,
         kind,
         position: first.0 + across * 0.5,
         z: 0.5 * (first.1 + last.1) + 0.5 * height.unwrap_or(0.0),
         facing: normalize_angle(across.y.atan2(across.x) - std::f64::consts::FRAC_PI_2),
+        size,
+        lamps: lamps(way),
     })
+}
+
+/// Shape of the lamps by the way's subtype, as Autoware's maps name lights of one arrow.
+fn lamps(way: &OsmWay) -> LampShape {
+    match way.tags.get("subtype").map(String::as_str).unwrap_or_default() {
+        "left" | "left_arrow" => LampShape::LeftArrow,
+        "right" | "right_arrow" => LampShape::RightArrow,
+        "straight" | "up_arrow" => LampShape::UpArrow,
+        _ => LampShape::Circle,
+    }
 }
 
 /// German and plain names of signs.

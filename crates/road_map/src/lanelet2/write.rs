@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use geometry::{Map, Point2};
+use geometry::{Map, Point2, Vector2};
 
-use crate::{Boundary, GeoOrigin, Lane, LaneGraph, LaneId, LaneKind, LocalProjection, MapError, StopReason};
+use crate::{
+    Boundary, GeoOrigin, LampShape, Lane, LaneGraph, LaneId, LaneKind, LocalProjection, MapError, SignalGroupId,
+    SignalKind, StopReason,
+};
 
 /// Ends of lanes nearer than this are one node: lanes follow each other by shared nodes, m.
 const END_M: f64 = 0.05;
@@ -24,6 +27,10 @@ struct Output<'a> {
     ways_by_nodes: BTreeMap<Vec<i64>, i64>,
     nodes: String,
     ways: BTreeMap<i64, (Vec<i64>, &'a str, &'a str)>,
+    /// Heights of ways that stand up, m.
+    heights: BTreeMap<i64, f64>,
+    /// The element of each group of lights, and its stop lines.
+    lights: BTreeMap<SignalGroupId, (i64, Vec<i64>)>,
     relations: String,
 }
 
@@ -46,11 +53,14 @@ impl LaneGraph {
             ways_by_nodes: BTreeMap::new(),
             nodes: String::new(),
             ways: BTreeMap::new(),
+            heights: BTreeMap::new(),
+            lights: BTreeMap::new(),
             relations: String::new(),
         };
         for lane in self.lanes.values() {
             out.lane(self, lane);
         }
+        out.lights(self);
         for crosswalk in &self.crosswalks {
             out.crosswalk(self, crosswalk);
         }
@@ -151,21 +161,26 @@ impl<'a> Output<'a> {
         for stop in &lane.stop_lines {
             let at = |side: &[Point2<Map>]| nearest_on(side, lane, stop.s);
             let ends = [at(&lane.left), at(&lane.right)];
-            let (id, subtype, sign) = match stop.reason {
-                StopReason::Signal(_) => (self.id(), "traffic_light", ("traffic_light", "red_yellow_green")),
-                StopReason::StopSign => (self.id(), "traffic_sign", ("traffic_sign", "stop_sign")),
-                StopReason::Yield => (self.id(), "traffic_sign", ("traffic_sign", "yield_sign")),
+            let sign = match stop.reason {
+                StopReason::StopSign => "stop_sign",
+                StopReason::Yield => "yield_sign",
+                StopReason::Signal(_) => "",
                 StopReason::Crosswalk(_) => continue,
             };
-            let (line, post) = (self.id(), self.id());
+            let (id, line) = (self.id(), self.id());
             let nodes: Vec<i64> = ends.iter().map(|point| self.node(*point, 0.0, SAME_M)).collect();
             self.ways.insert(line, (nodes.clone(), "stop_line", "solid"));
-            self.ways.insert(post, (nodes, sign.0, sign.1));
-            let _ = write!(elements, "<member type=\"relation\" role=\"regulatory_element\" ref=\"{id}\"/>");
-            let _ = writeln!(
-                self.relations,
-                "<relation id=\"{id}\"><member type=\"way\" role=\"refers\" ref=\"{post}\"/><member type=\"way\" role=\"ref_line\" ref=\"{line}\"/><tag k=\"type\" v=\"regulatory_element\"/><tag k=\"subtype\" v=\"{subtype}\"/></relation>"
-            );
+            let mut member = id;
+            if let StopReason::Signal(group) = stop.reason {
+                let (element, lines) = self.lights.entry(group).or_insert((id, Vec::new()));
+                lines.push(line);
+                member = *element;
+            } else {
+                let post = self.id();
+                self.ways.insert(post, (nodes, "traffic_sign", sign));
+                self.element(id, "traffic_sign", &[post], &[line]);
+            }
+            let _ = write!(elements, "<member type=\"relation\" role=\"regulatory_element\" ref=\"{member}\"/>");
         }
         let _ = writeln!(
             self.relations,
@@ -173,6 +188,48 @@ impl<'a> Output<'a> {
             lane.id.0,
             lane.speed_limit_mps * 3.6
         );
+    }
+
+    fn element(&mut self, id: i64, subtype: &str, refers: &[i64], lines: &[i64]) {
+        let _ = write!(self.relations, "<relation id=\"{id}\">");
+        let roles = refers.iter().map(|way| ("refers", way)).chain(lines.iter().map(|way| ("ref_line", way)));
+        for (role, way) in roles {
+            let _ = write!(self.relations, "<member type=\"way\" role=\"{role}\" ref=\"{way}\"/>");
+        }
+        let _ = writeln!(
+            self.relations,
+            "<tag k=\"type\" v=\"regulatory_element\"/><tag k=\"subtype\" v=\"{subtype}\"/></relation>"
+        );
+    }
+
+    /// One element for each group: all its lights, each a line along its lower edge, and all its stop lines.
+    fn lights(&mut self, graph: &LaneGraph) {
+        for (group, (id, lines)) in std::mem::take(&mut self.lights) {
+            let mut heads = Vec::new();
+            for signal in graph.signals.iter().filter(|signal| signal.kind == SignalKind::Light(group)) {
+                let [width, height] = signal.size;
+                // From left to right as traffic sees it.
+                let (sin, cos) = signal.facing.sin_cos();
+                let half = Vector2::<Map>::new(-sin, cos) * (0.5 * width);
+                let ends = [signal.position + half * -1.0, signal.position + half];
+                let nodes = ends.iter().map(|end| self.node(*end, signal.z - 0.5 * height, SAME_M)).collect();
+                let way = self.id();
+                let subtype = match signal.lamps {
+                    LampShape::Circle => "red_yellow_green",
+                    LampShape::LeftArrow => "left_arrow",
+                    LampShape::RightArrow => "right_arrow",
+                    LampShape::UpArrow => "up_arrow",
+                };
+                self.ways.insert(way, (nodes, "traffic_light", subtype));
+                self.heights.insert(way, height);
+                heads.push(way);
+            }
+            if heads.is_empty() {
+                // Some light there must be: the line stands for it.
+                heads.extend(lines.first());
+            }
+            self.element(id, "traffic_light", &heads, &lines);
+        }
     }
 
     fn crosswalk(&mut self, graph: &LaneGraph, crosswalk: &crate::Crosswalk) {
@@ -209,6 +266,9 @@ impl<'a> Output<'a> {
             let _ = write!(ways, "<tag k=\"type\" v=\"{kind}\"/>");
             if !subtype.is_empty() {
                 let _ = write!(ways, "<tag k=\"subtype\" v=\"{subtype}\"/>");
+            }
+            if let Some(height) = self.heights.get(id) {
+                let _ = write!(ways, "<tag k=\"height\" v=\"{height:.4}\"/>");
             }
             ways.push_str("</way>\n");
         }

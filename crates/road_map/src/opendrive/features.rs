@@ -7,14 +7,18 @@ use geometry::{Map, OrientedBox, Point2, Polyline, Pose2, normalize_angle};
 use super::lanes::{Builder, junction_number};
 use super::xml::Xml;
 use crate::{
-    Crosswalk, LaneGraph, LaneId, LaneKind, MapError, MapObject, Signal, SignalController, SignalGroupId, SignalKind,
-    StopLine, StopReason,
+    Crosswalk, LampShape, LaneGraph, LaneId, LaneKind, MapError, MapObject, Signal, SignalController, SignalGroupId,
+    SignalKind, StopLine, StopReason,
 };
 
 /// Group ids of lights that no controller names start here, above any controller's id.
 const UNCONTROLLED: i64 = 1 << 32;
 /// A stop line of a crosswalk lies this far before it, m.
 const BEFORE_CROSSWALK_M: f64 = 1.5;
+/// Lower than this no light hangs above the road, m: the lower edge of one that is said to is taken to be at ...
+const LOWEST_LIGHT_M: f64 = 1.0;
+/// ... this height.
+const USUAL_LIGHT_M: f64 = 2.6;
 /// A light this near before a crosswalk governs it too, m.
 const CROSSWALK_SIGNAL_M: f64 = 15.0;
 
@@ -159,13 +163,36 @@ fn placed(signal: &Xml<'_, '_>, road: usize, kind: SignalKind, builder: &Builder
     let (s, t) = (signal.number("s")?.clamp(0.0, road.length), signal.number("t")?);
     let pose = road.plan_view.pose_at(s);
     let turned = if signal.text("orientation") == Some("-") { 0.0 } else { std::f64::consts::PI };
+    let light = matches!(kind, SignalKind::Light(_));
+    let usual = if light { Signal::LIGHT_SIZE } else { Signal::SIGN_SIZE };
+    let given = |name: &str, usual: f64| -> Result<f64, MapError> {
+        Ok(Some(signal.number_or(name, usual)?).filter(|size| (0.1..=5.0).contains(size)).unwrap_or(usual))
+    };
+    let size = [given("width", usual[0])?, given("height", usual[1])?];
+    let mut foot = signal.number_or("zOffset", 0.0)?;
+    // CARLA's files say where the post's foot is.
+    if light && foot < LOWEST_LIGHT_M {
+        foot = USUAL_LIGHT_M;
+    }
     Ok(Signal {
         id: junction_number(signal.required("id")?),
         kind,
         position: pose.position + pose.forward().perpendicular() * t,
-        z: road.elevation_at(s, t) + signal.number_or("zOffset", 0.0)?,
+        z: road.elevation_at(s, t) + foot + 0.5 * size[1],
         facing: normalize_angle(pose.yaw + turned + signal.number_or("hOffset", 0.0)?),
+        size,
+        lamps: lamps(signal),
     })
+}
+
+/// Shape of the lamps by the German catalogue that OpenDRIVE's types of lights are from.
+fn lamps(signal: &Xml<'_, '_>) -> LampShape {
+    match (signal.text("type"), signal.text("subtype")) {
+        (Some("1000011"), Some("10")) => LampShape::LeftArrow,
+        (Some("1000011"), Some("20")) => LampShape::RightArrow,
+        (Some("1000011"), Some("30")) => LampShape::UpArrow,
+        _ => LampShape::Circle,
+    }
 }
 
 /// Puts a stop line on each lane that a signal or a reference to it governs. On a junction's road the line lies at its

@@ -1,10 +1,11 @@
 //! What road users look like to a laser: bodies put together from convex parts, each a little different by its seed.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use nalgebra::Vector3;
 
 use super::shape::{Part, Surface};
+use crate::camera::Mesh;
 use crate::random::Random;
 
 /// A rigid body (limbs apart) in its own frame: origin on the ground below its centre, x forward, y left.
@@ -16,6 +17,7 @@ pub struct Body {
     pub radius: f64,
     /// Top above the ground, m.
     pub height: f64,
+    mesh: OnceLock<Mesh>,
 }
 
 impl Body {
@@ -24,7 +26,12 @@ impl Body {
         let reach = |p: &Part| p.bounds().0.xy().norm() + p.bounds().1;
         let radius = parts.iter().map(reach).fold(0.0, f64::max);
         let height = parts.iter().map(|p| p.bounds().0.z + p.bounds().1).fold(0.0, f64::max);
-        Arc::new(Self { parts, radius, height })
+        Arc::new(Self { parts, radius, height, mesh: OnceLock::new() })
+    }
+
+    /// Its surface as a camera sees it, made when it is first asked for.
+    pub fn mesh(&self) -> &Mesh {
+        self.mesh.get_or_init(|| Mesh::new(&self.parts))
     }
 }
 

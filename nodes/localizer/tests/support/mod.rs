@@ -104,7 +104,8 @@ impl Bench {
         };
         let goal = Place { lane: start, s_m: 1.5 };
         let start = Place { lane: start, s_m: 1.0 };
-        let scenario = Scenario { seed, start, goal, duration_s: 7200.0, traffic: alone, faults };
+        let scenario =
+            Scenario { seed, start, goal, duration_s: 7200.0, traffic: alone, sky: simulation::Sky::default(), faults };
         let mut simulator_ports = Ports::default();
         let simulator =
             Simulator::with_scenario(parameters_of_simulator, scenario, &mut simulator_ports, &context).unwrap();

@@ -101,7 +101,15 @@ impl Bench {
         };
         let lane = map.lanes().find(|l| l.kind == road_map::LaneKind::Driving).unwrap().id;
         let (start, goal) = (Place { lane, s_m: 100.0 }, Place { lane, s_m: 300.0 });
-        let scenario = Scenario { seed: 1, start, goal, duration_s: 600.0, traffic: alone, faults: Vec::new() };
+        let scenario = Scenario {
+            seed: 1,
+            start,
+            goal,
+            duration_s: 600.0,
+            traffic: alone,
+            sky: simulation::Sky::default(),
+            faults: Vec::new(),
+        };
         let vehicle = node::Parameters::from_file(&root().join("params/vehicle_info.param.yaml"), "vehicle").unwrap();
         let vehicle: vehicle::Vehicle = vehicle.parse("vehicle").unwrap();
         let mut sensors = SensorSuite::default();
