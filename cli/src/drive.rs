@@ -48,6 +48,8 @@ pub struct Options {
     pub clock: ClockKind,
     /// Whether `drive.mcap` is written.
     pub record: bool,
+    /// Whether the camera's images are among what is written and in the digest.
+    pub record_images: bool,
     /// Folder for what is left behind, made if it is not there; `None` for a new one below `runs/`.
     pub out: Option<PathBuf>,
     /// No progress line.
@@ -76,7 +78,7 @@ pub fn drive(share: &Path, options: &Options) -> anyhow::Result<(Record, PathBuf
     let recorder = options.record.then(|| Recorder::create(&out.join("drive.mcap"))).transpose()?;
     let evaluation = Evaluation::new(Some(stack.map.clone()), stack.vehicle);
     let progress = (!options.quiet).then(|| Progress::new(stack.vehicle));
-    let mut observer = Observer::new(Sink::new(recorder), evaluation, progress);
+    let mut observer = Observer::new(Sink::new(recorder), evaluation, progress).with_images(options.record_images);
 
     let began = Instant::now();
     let mut models = Vec::new();

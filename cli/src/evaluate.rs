@@ -21,6 +21,8 @@ pub struct Options {
     pub map: Option<PathBuf>,
     /// Drives at once; `None` for one a core.
     pub jobs: Option<usize>,
+    /// Whether traffic lights' states come by radio instead of from the camera.
+    pub v2i: bool,
     /// Folder with one folder a drive.
     pub out: PathBuf,
 }
@@ -63,6 +65,9 @@ fn run(options: &Options, seed: u64) -> anyhow::Result<Record> {
     command.args(["--seed", &seed.to_string(), "--out"]).arg(&folder);
     if let Some(map) = &options.map {
         command.arg("--map").arg(map);
+    }
+    if options.v2i {
+        command.arg("--v2i");
     }
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     let status = command.status()?;

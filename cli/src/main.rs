@@ -129,6 +129,12 @@ struct DriveArguments {
     /// Writes no drive.mcap
     #[arg(long)]
     no_record: bool,
+    /// Writes the camera's images into drive.mcap as well: about 20 MB for each second driven
+    #[arg(long, conflicts_with_all = ["no_record", "processes"])]
+    record_images: bool,
+    /// Traffic lights' states come by radio from roadside units instead of from the camera
+    #[arg(long)]
+    v2i: bool,
     /// Shows no progress
     #[arg(long)]
     quiet: bool,
@@ -175,6 +181,9 @@ struct EvaluateArguments {
     /// Drives at once [default: one a core]
     #[arg(long)]
     jobs: Option<usize>,
+    /// Traffic lights' states come by radio from roadside units instead of from the camera
+    #[arg(long)]
+    v2i: bool,
     /// Folder with one folder a drive [default: runs/<time>]
     #[arg(long)]
     out: Option<PathBuf>,
@@ -290,18 +299,23 @@ fn run_drive(arguments: DriveArguments) -> anyhow::Result<bool> {
         rcl_arguments::hide()?;
     }
     let share = installation::share()?;
+    let mut launch_arguments: BTreeMap<String, String> = arguments.arguments.into_iter().collect();
+    if arguments.v2i {
+        launch_arguments.insert("v2i".into(), "true".into());
+    }
     let options = drive::Options {
         map: arguments.map,
         scenario: arguments.scenario,
         seed: arguments.seed,
         launch: arguments.launch,
-        arguments: arguments.arguments.into_iter().collect::<BTreeMap<_, _>>(),
+        arguments: launch_arguments,
         clock: match (arguments.processes, arguments.realtime) {
             (true, _) => ClockKind::Processes,
             (false, true) => ClockKind::Realtime,
             (false, false) => ClockKind::Lockstep,
         },
         record: !arguments.no_record,
+        record_images: arguments.record_images,
         out: arguments.out,
         quiet: arguments.quiet,
     };
@@ -324,6 +338,7 @@ fn run_evaluate(arguments: EvaluateArguments) -> anyhow::Result<bool> {
         seeds: arguments.seeds,
         map: arguments.map,
         jobs: arguments.jobs,
+        v2i: arguments.v2i,
         out: arguments.out.map_or_else(drive::new_run_folder, Ok)?,
     };
     let suite = evaluate::evaluate(&options)?;

@@ -15,6 +15,10 @@ use crate::stack::Stack;
 /// The parts of the stack that can be replayed, as `launch/replay.launch.xml` names them.
 pub const PARTS: [&str; 4] = ["localization", "perception", "planning", "control"];
 
+const IMAGES: &str = "/sensing/camera/front/image_raw";
+const READ_SIGNALS: &str = "/perception/traffic_light_recognition/traffic_signals";
+const RADIO_SIGNALS: &str = "/v2i/traffic_signals";
+
 /// What to replay.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -47,6 +51,8 @@ pub struct Summary {
     pub published: BTreeMap<String, u64>,
     /// Topics that nodes read and that nobody wrote, with the nodes.
     pub missing: BTreeMap<String, Vec<String>>,
+    /// What was chosen for this recording, one sentence each.
+    pub notes: Vec<String>,
     /// What was wrong with the recording, one sentence each.
     pub warnings: Vec<String>,
     /// First to last message, s.
@@ -63,8 +69,9 @@ pub struct Summary {
 /// What could not be read, started or written; a recorded topic with another type or layout than the nodes read; a
 /// recording that has nothing the nodes read.
 pub fn replay(share: &Path, options: &Options) -> anyhow::Result<Summary> {
-    let stack = load(share, options)?;
     let reader = Reader::open(&options.bag)?;
+    let (arguments, notes) = signal_source(&reader, options);
+    let stack = load(share, options, arguments)?;
     let mut warnings = reader.warnings().to_vec();
     let (start, end) = reader.times().with_context(|| format!("{} holds no message", options.bag.display()))?;
     let mut replay = Replay::new(stack.graph()?, start)?;
@@ -117,6 +124,7 @@ pub fn replay(share: &Path, options: &Options) -> anyhow::Result<Summary> {
         fed,
         published: tap.published,
         missing,
+        notes,
         warnings,
         duration_s: end.since(start),
         wall_time_s: began.elapsed().as_secs_f64(),
@@ -137,6 +145,9 @@ impl Summary {
                 let _ = writeln!(out, "{:<10} {count:>6}  {topic}", if index == 0 { title } else { "" });
             }
         }
+        for note in &self.notes {
+            let _ = writeln!(out, "note       {note}");
+        }
         for (topic, readers) in &self.missing {
             let _ = writeln!(out, "missing    {topic}, read by {}", readers.join(", "));
         }
@@ -145,10 +156,33 @@ impl Summary {
     }
 }
 
-fn load(share: &Path, options: &Options) -> anyhow::Result<Stack> {
+/// The launch file's arguments, so that traffic lights come from what the recording has: images, else what was read in
+/// them in the drive, else roadside units. What the user gives is left as it is.
+fn signal_source(reader: &Reader, options: &Options) -> (BTreeMap<String, String>, Vec<String>) {
+    let (mut arguments, mut notes) = (options.arguments.clone(), Vec::new());
+    if options.launch.is_some() {
+        return (arguments, notes);
+    }
+    let given = |name: &str| options.remaps.get(name).map_or_else(|| name.to_owned(), Clone::clone);
+    let has = |name: &str| reader.topics().iter().any(|t| given(&t.topic.name) == name && t.messages > 0);
+    let replayed = |part: &str| options.parts.iter().any(|wanted| wanted == part);
+    if !arguments.contains_key("camera") && replayed("perception") && !has(IMAGES) {
+        arguments.insert("camera".into(), "false".into());
+        notes.push(format!("no images on {IMAGES}: traffic lights are not read anew"));
+    }
+    let anew = replayed("perception") && arguments.get("camera").is_none_or(|camera| camera == "true");
+    if !arguments.contains_key("traffic_signals") && !anew && !has(READ_SIGNALS) && has(RADIO_SIGNALS) {
+        arguments.insert("traffic_signals".into(), RADIO_SIGNALS.into());
+        if replayed("planning") {
+            notes.push(format!("no {READ_SIGNALS}: planned on {RADIO_SIGNALS}"));
+        }
+    }
+    (arguments, notes)
+}
+
+fn load(share: &Path, options: &Options, mut arguments: BTreeMap<String, String>) -> anyhow::Result<Stack> {
     let launch = options.launch.clone().unwrap_or_else(|| share.join("launch/replay.launch.xml"));
     let map = options.map.clone().unwrap_or_else(|| share.join("maps/town.xodr"));
-    let mut arguments = options.arguments.clone();
     if options.launch.is_none() {
         for part in PARTS {
             arguments.insert(part.into(), options.parts.iter().any(|wanted| wanted == part).to_string());

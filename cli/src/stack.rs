@@ -41,10 +41,11 @@ struct LockstepParameters {
 type Factory = fn(&Parameters, &str, &mut Ports, &Context) -> anyhow::Result<Box<dyn Node>>;
 
 /// Every kind of node there is.
-const KINDS: [(&str, Factory); 9] = [
+const KINDS: [(&str, Factory); 10] = [
     kind::<simulator::Simulator>(),
     kind::<localizer::Localizer>(),
     kind::<lidar_detector::LidarDetector>(),
+    kind::<traffic_light_recognizer::TrafficLightRecognizer>(),
     kind::<object_tracker::ObjectTracker>(),
     kind::<trajectory_predictor::TrajectoryPredictor>(),
     kind::<route_planner::RoutePlanner>(),

@@ -287,6 +287,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             arguments: BTreeMap::new(),
             clock: ClockKind::Lockstep,
             record: false,
+            record_images: false,
             out: None,
             quiet: true,
         };

@@ -18,6 +18,7 @@ fn options(name: &str, scenario: &str, seed: u64) -> Options {
         arguments: BTreeMap::new(),
         clock: ClockKind::Lockstep,
         record: false,
+        record_images: false,
         out: Some(out),
         quiet: true,
     }
@@ -98,14 +99,15 @@ fn no_node_of_the_stack_reads_ground_truth() {
         .filter(|topic| topic.starts_with("/simulation/ground_truth/"))
         .collect();
     assert_eq!(truth.len(), 4, "the simulator's true odometry, objects, events and score");
-    // All that the stack may hear from the world: sensors, the vehicle's reports, signals by radio, and its operator.
+    // All that the stack may hear from the world: sensors, the vehicle's reports, and its operator.
     let allowed = [
         "/sensing/lidar/top/pointcloud",
         "/sensing/imu/imu_data",
         "/sensing/gnss/nav_sat_fix",
         "/vehicle/status/velocity_status",
         "/vehicle/status/steering_status",
-        "/v2i/traffic_signals",
+        "/sensing/camera/front/image_raw",
+        "/sensing/camera/front/camera_info",
         "/tf_static",
         "/planning/mission_planning/goal",
         "/initialpose3d",
@@ -121,7 +123,7 @@ fn no_node_of_the_stack_reads_ground_truth() {
             assert!(!from_world.contains(topic) || allowed.contains(&topic), "{node} reads {topic} of the simulator");
         }
     }
-    assert_eq!(nodes, 8);
+    assert_eq!(nodes, 9);
 }
 
 #[test]

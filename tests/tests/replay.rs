@@ -57,6 +57,7 @@ fn a_replayed_stack_publishes_what_it_published_in_the_drive() {
         arguments: BTreeMap::new(),
         clock: ClockKind::Lockstep,
         record: true,
+        record_images: false,
         out: Some(folder.join("drive")),
         quiet: true,
     };
@@ -119,7 +120,7 @@ fn what_a_recording_lacks_is_named_and_a_useless_one_refused() {
     };
     let no_signals = part("a.mcap", &["/localization/kinematic_state", "/planning/mission_planning/goal"]);
     let summary = run(&no_signals, &["planning"]);
-    assert_eq!(summary.missing["/v2i/traffic_signals"], ["motion_planner"]);
+    assert_eq!(summary.missing["/perception/traffic_light_recognition/traffic_signals"], ["motion_planner"]);
     assert!(summary.missing.contains_key("/perception/object_recognition/objects"));
 
     let useless = part("b.mcap", &["/tf_static"]);

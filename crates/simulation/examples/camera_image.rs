@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let Some(image) = image else { return Err("the camera is dead".into()) };
     let config = world.sensors().camera;
     let mut file = std::fs::File::create(out)?;
-    write!(file, "P6 {} {} 255\n", config.width, config.height)?;
+    writeln!(file, "P6 {} {} 255", config.width, config.height)?;
     file.write_all(&image.pixels)?;
     for truth in &image.heads {
         let away = (truth.head.center.xy()

@@ -9,7 +9,6 @@ mod cloud;
 mod deskew;
 /// Boxes from the network's answer.
 pub mod detection;
-mod frames;
 /// The network's input.
 pub mod grid;
 mod motion;

@@ -16,11 +16,11 @@ use vehicle::Vehicle;
 use crate::cloud::{Point, decode};
 use crate::deskew::deskew;
 use crate::detection::{Class, Detection, decode as decode_boxes};
-use crate::frames::{BASE_LINK, StaticFrames};
 use crate::grid::Grid;
 use crate::motion::Motion;
 use crate::network::{self, Network};
 use crate::parameters::Parameters;
+use frames::{BASE_LINK, StaticFrames};
 
 /// How often the sensor's life is looked at.
 const WATCH: Duration = Duration::from_millis(100);

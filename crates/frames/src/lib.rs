@@ -1,9 +1,11 @@
+//! Where the parts of a car are on it, as `/tf_static` tells.
+
 use std::collections::BTreeMap;
 
 use msgs::tf2_msgs::msg::TFMessage;
 use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion};
 
-/// The frame that detections are in.
+/// The car's own frame (REP-105).
 pub const BASE_LINK: &str = "base_link";
 /// Mounts on mounts on mounts: more in a row is a circle.
 const LONGEST_CHAIN: usize = 16;
