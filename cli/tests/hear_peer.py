@@ -55,7 +55,7 @@ def hear(peer):
                 if TOPICS[topic][1](message):
                     heard[topic].append(message)
             if len(heard[topic]) >= WANTED:
-                del readers[topic]
+                peer.ends.remove(readers.pop(topic))
         if not came:
             time.sleep(0.002)
     for topic, messages in heard.items():

@@ -113,12 +113,16 @@ def user_data(qos):
 class Peer:
     def __init__(self, domain):
         self.participant = DomainParticipant(domain)
+        # A mode that has returned still has its ends on the graph.
+        self.ends = []
 
     def reader(self, topic, kind, qos):
-        return DataReader(self.participant, Topic(self.participant, topic, kind), qos=qos)
+        self.ends.append(DataReader(self.participant, Topic(self.participant, topic, kind), qos=qos))
+        return self.ends[-1]
 
     def writer(self, topic, kind, qos):
-        return DataWriter(self.participant, Topic(self.participant, topic, kind), qos=qos)
+        self.ends.append(DataWriter(self.participant, Topic(self.participant, topic, kind), qos=qos))
+        return self.ends[-1]
 
 
 class Client:
@@ -150,6 +154,7 @@ def main(modes):
     """Runs the mode that the arguments name, MODE DOMAIN, until standard input ends."""
     mode, number = sys.argv[1], int(sys.argv[2])
     domain = Domain(number, os.environ["PEER_CONFIG"])
-    modes[mode](Peer(number))
+    peer = Peer(number)
+    modes[mode](peer)
     sys.stdin.read()
-    del domain
+    del peer, domain
