@@ -52,7 +52,7 @@ def swap(peer):
     first = told("lidar_detector")
     while_active = set_model(OTHER)
     down = [change(DEACTIVATE), change(CLEAN_UP)]
-    nothing = set_model("/nowhere")
+    nothing = [set_model("/nowhere"), change(CONFIGURE)]
     up = [set_model(OTHER), change(CONFIGURE), change(ACTIVATE)]
     say(first=first, while_active=while_active, down=down, nothing=nothing, up=up, second=told("lidar_detector_b"))
 

@@ -2,21 +2,8 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecoderError {
     /// A tensor is missing or of another shape or type than the layout has.
-    #[error("{section}: {side} `{tensor}`: {layout} expects {expected}, got {got}")]
-    Tensor {
-        /// `[encoder]` or `[decoder]`.
-        section: &'static str,
-        /// `input` or `output`.
-        side: &'static str,
-        /// The tensor.
-        tensor: String,
-        /// The layout, with what its sizes come from.
-        layout: String,
-        /// What it expects.
-        expected: String,
-        /// What the manifest has.
-        got: String,
-    },
+    #[error(transparent)]
+    Tensor(#[from] Box<LayoutMismatch>),
     /// A constant is out of its range.
     #[error("{section}: {key}: expected {expected}, got {got}")]
     Constant {
@@ -29,6 +16,24 @@ pub enum DecoderError {
         /// What came.
         got: String,
     },
+}
+
+/// A tensor that is missing or of another shape or type than the layout has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{section}: {side} `{tensor}`: {layout} expects {expected}, got {got}")]
+pub struct LayoutMismatch {
+    /// `[encoder]` or `[decoder]`.
+    pub section: &'static str,
+    /// `input` or `output`.
+    pub side: &'static str,
+    /// The tensor.
+    pub tensor: String,
+    /// The layout, with what its sizes come from.
+    pub layout: String,
+    /// What it expects.
+    pub expected: String,
+    /// What the manifest has.
+    pub got: String,
 }
 
 /// An error about a constant.

@@ -1,6 +1,6 @@
 use inference::{ElementType, TensorSpec};
 
-use crate::error::DecoderError;
+use crate::error::{DecoderError, LayoutMismatch};
 
 /// A layout that holds its tensors against a manifest's.
 pub(crate) struct Layout {
@@ -23,13 +23,15 @@ impl Layout {
         element: ElementType,
         shape: &[usize],
     ) -> Result<usize, DecoderError> {
-        let wrong = |got: String| DecoderError::Tensor {
-            section: self.section,
-            side: self.side,
-            tensor: tensor.into(),
-            layout: self.name.clone(),
-            expected: format!("{element} {shape:?}"),
-            got,
+        let wrong = |got: String| {
+            DecoderError::from(Box::new(LayoutMismatch {
+                section: self.section,
+                side: self.side,
+                tensor: tensor.into(),
+                layout: self.name.clone(),
+                expected: format!("{element} {shape:?}"),
+                got,
+            }))
         };
         let names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
         let at = specs.iter().position(|spec| spec.name == tensor).ok_or_else(|| wrong(format!("only {names:?}")))?;

@@ -15,7 +15,7 @@ mod yolox;
 pub use anchor_head::{Anchor, AnchorHead};
 pub use boxes::{Box2, Box3, Overlap, non_max_suppression};
 pub use center_head::{CenterHead, Dimension};
-pub use error::DecoderError;
+pub use error::{DecoderError, LayoutMismatch};
 pub use kind::{Decoder, Encoder};
 pub use pillars::{Pillars, PointFeature, Scatter};
 pub use trajectory_head::{Points, Trajectory, TrajectoryHead};

@@ -1,7 +1,7 @@
 use inference::{ElementType, TensorSpec, TensorView};
 use serde::Deserialize;
 
-use crate::error::{DecoderError, constant};
+use crate::error::{DecoderError, LayoutMismatch, constant};
 use crate::layout::Layout;
 
 const SECTION: &str = "[encoder]";
@@ -69,7 +69,7 @@ pub enum PointFeature {
 #[derive(Debug, Clone, Default)]
 struct State {
     /// For each cell of the grid the pillar in it, if any.
-    cells: Vec<u32>,
+    pillar_at: Vec<u32>,
     /// Cells with pillars, in the order of first points.
     used: Vec<u32>,
     counts: Vec<i32>,
@@ -114,17 +114,18 @@ impl Pillars {
         }
         let known = [Some(&self.features), self.coordinates.as_ref(), self.counts.as_ref()];
         if let Some(other) = inputs.iter().find(|spec| !known.contains(&Some(&spec.name))) {
-            return Err(DecoderError::Tensor {
+            return Err(Box::new(LayoutMismatch {
                 section: SECTION,
                 side: "input",
                 tensor: other.name.clone(),
                 layout: layout.name,
                 expected: "no such tensor".into(),
                 got: format!("{} {:?}", other.element, other.shape),
-            });
+            })
+            .into());
         }
         self.state = State {
-            cells: vec![NONE; columns * rows],
+            pillar_at: vec![NONE; columns * rows],
             used: Vec::with_capacity(self.pillars),
             counts: vec![0; self.pillars],
             raw: vec![[0.0; 5]; self.pillars * self.points],
@@ -141,7 +142,7 @@ impl Pillars {
         let (limit, per_pillar) = (self.pillars, self.points);
         let state = &mut self.state;
         for cell in state.used.drain(..) {
-            state.cells[cell as usize] = NONE;
+            state.pillar_at[cell as usize] = NONE;
         }
         state.counts.fill(0);
         let [x0, y0, z0, x1, y1, z1] = self.range_m;
@@ -157,13 +158,13 @@ impl Pillars {
             let column = (((x - x0) / self.pillar_m[0]) as usize).min(columns - 1);
             let row = (((y - y0) / self.pillar_m[1]) as usize).min(rows - 1);
             let cell = row * columns + column;
-            let mut pillar = state.cells[cell];
+            let mut pillar = state.pillar_at[cell];
             if pillar == NONE {
                 if state.used.len() == limit {
                     continue;
                 }
                 pillar = state.used.len() as u32;
-                state.cells[cell] = pillar;
+                state.pillar_at[cell] = pillar;
                 state.used.push(cell as u32);
             }
             let count = &mut state.counts[pillar as usize];
@@ -253,13 +254,15 @@ impl Scatter {
     pub fn new(pillars: &Pillars, encoder: &[TensorSpec], head: &[TensorSpec]) -> Result<Self, DecoderError> {
         let [columns, rows] = pillars.grid();
         let name = format!("scatter of {} pillars into {rows} rows and {columns} columns", pillars.pillars);
-        let wrong = |side, specs: &[TensorSpec], expected: String| DecoderError::Tensor {
-            section: SECTION,
-            side,
-            tensor: specs.first().map(|spec| spec.name.clone()).unwrap_or_default(),
-            layout: name.clone(),
-            expected,
-            got: format!("{:?}", specs.iter().map(|spec| &spec.shape).collect::<Vec<_>>()),
+        let wrong = |side, specs: &[TensorSpec], expected: String| {
+            DecoderError::from(Box::new(LayoutMismatch {
+                section: SECTION,
+                side,
+                tensor: specs.first().map(|spec| spec.name.clone()).unwrap_or_default(),
+                layout: name.clone(),
+                expected,
+                got: format!("{:?}", specs.iter().map(|spec| &spec.shape).collect::<Vec<_>>()),
+            }))
         };
         let channels = match encoder {
             [TensorSpec { shape, .. }] => match shape[..] {

@@ -82,14 +82,13 @@ const FUSED: [&str; 34] = [
 /// The tensor whose shape is not known.
 pub fn cost(graph: &Graph, shapes: &Shapes, activation_size: u64) -> Result<Cost, String> {
     let mut cost = Cost::default();
-    let mut constant: BTreeSet<&str> = BTreeSet::new();
+    let constant = constants(graph);
     let mut known = shapes.clone();
     for tensor in &graph.initializer {
         let element = ElementType::from_number(tensor.data_type);
         let element_size = element.map_or(4, ElementType::size);
         cost.weight_bytes += tensor.elements() * element_size;
         cost.parameters += tensor.elements();
-        constant.insert(&tensor.name);
         let dims = tensor.dims.iter().map(|n| u64::try_from(*n).unwrap_or(0)).collect();
         let float = matches!(element, Some(ElementType::Float32 | ElementType::Float16));
         known.insert(tensor.name.clone(), TensorShape { dims, element_size, float });
@@ -99,13 +98,6 @@ pub fn cost(graph: &Graph, shapes: &Shapes, activation_size: u64) -> Result<Cost
         let shape = shape(name)?;
         Ok::<u64, String>(shape.elements() * if shape.float { activation_size } else { shape.element_size })
     };
-    // What is computed of constants alone is folded.
-    for node in &graph.node {
-        let folded = node.input.iter().all(|name| name.is_empty() || constant.contains(name.as_str()));
-        if folded || node.op_type == "Shape" {
-            constant.extend(node.output.iter().map(String::as_str));
-        }
-    }
     let last_use = last_uses(graph);
     let mut alive: u64 = 0;
     for input in graph.input.iter().filter(|input| !constant.contains(input.name.as_str())) {
@@ -132,6 +124,19 @@ pub fn cost(graph: &Graph, shapes: &Shapes, activation_size: u64) -> Result<Cost
         alive = alive.saturating_sub(done);
     }
     Ok(cost)
+}
+
+/// Tensors that are known before any run where shapes are static: weights, shapes, and what is computed of them alone. A
+/// compiler folds the nodes that make them.
+pub(crate) fn constants(graph: &Graph) -> BTreeSet<&str> {
+    let mut constant: BTreeSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+    for node in &graph.node {
+        let folded = node.input.iter().all(|name| name.is_empty() || constant.contains(name.as_str()));
+        if folded || node.op_type == "Shape" {
+            constant.extend(node.output.iter().map(String::as_str));
+        }
+    }
+    constant
 }
 
 /// For each tensor the last node that reads it; outputs of the graph are read to the end.

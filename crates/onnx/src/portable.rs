@@ -1,3 +1,4 @@
+use crate::cost::constants;
 use crate::proto::Graph;
 
 /// Operators that TensorRT, OpenVINO, QNN and the compilers of the car makers' chips take alike, and those that are gone once
@@ -60,10 +61,12 @@ pub const PORTABLE: [&str; 54] = [
 ];
 
 /// Operators of a graph that are not [`PORTABLE`], each once, with how many nodes are of it; those of other domains have it
-/// before the name.
+/// before the name. Nodes that are folded before any run do not count.
 pub fn unportable(graph: &Graph) -> Vec<(String, usize)> {
     let mut found: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
-    for node in &graph.node {
+    let constant = constants(graph);
+    let folded = |output: &String| constant.contains(output.as_str());
+    for node in graph.node.iter().filter(|node| !node.output.iter().all(folded)) {
         let standard = node.domain.is_empty() || node.domain == "ai.onnx";
         let operator = node.op_type.as_str();
         if !standard {
