@@ -47,7 +47,7 @@ fn benches(criterion: &mut Criterion) {
     let shapes = [("heatmap", 5), ("reg", 2), ("height", 1), ("dim", 3), ("rot", 2)];
     let specs = shapes.map(|(name, channels)| spec(name, &[1, channels, 240, 240]));
     let data = shapes.map(|(name, channels)| {
-        let value = |i: usize| if name == "heatmap" { if i % 2221 == 0 { 2.0 } else { -5.0 } } else { 0.3 };
+        let value = |i: usize| if name == "heatmap" { if i.is_multiple_of(2221) { 2.0 } else { -5.0 } } else { 0.3 };
         (0..channels * 240 * 240).map(value).collect::<Vec<f32>>()
     });
     if let Ok(Ok(head)) = toml::from_str::<CenterHead>(text).map(|head| head.check(&specs)) {

@@ -21,6 +21,8 @@ impl Drop for Bench {
 }
 
 type Tensors<'a> = &'a [(&'a str, &'a str, &'a [i64])];
+/// An output's name, shape, and value at an index.
+type Planted<'a> = (&'a str, &'a [i64], &'a dyn Fn(usize) -> f32);
 
 fn tensors(list: Tensors) -> String {
     let one = |(name, element, shape): &(&str, &str, &[i64])| {
@@ -100,7 +102,7 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 /// A graph whose outputs are constants, whatever goes in.
-fn constants(inputs: Tensors, outputs: &[(&str, &[i64], &dyn Fn(usize) -> f32)]) -> Vec<u8> {
+fn constants(inputs: Tensors, outputs: &[Planted]) -> Vec<u8> {
     let mut graph = GraphBuilder::default();
     for (name, element, shape) in inputs {
         let element = if *element == "int32" { ElementType::Int32 } else { ElementType::Float32 };
@@ -230,7 +232,7 @@ fn pointpillars_with_anchors_and_a_scatter_of_its_own_is_read() {
         }
     };
     let directions = move |i: usize| if i == car * 2 + 1 { 1.0 } else { 0.0 };
-    let outputs: [(&str, &[i64], &dyn Fn(usize) -> f32); 3] = [
+    let outputs: [Planted; 3] = [
         ("cls_preds", &[1, 9, 10, 8], &classes),
         ("box_preds", &[1, 9, 10, 28], &boxes),
         ("dir_cls_preds", &[1, 9, 10, 8], &directions),
@@ -309,8 +311,7 @@ fn futures_are_read_whether_absolute_or_relative() {
     let inputs: Tensors = &[("agents", "float32", &[2, 4])];
     let points = |i: usize| if i.is_multiple_of(2) { 1.0 } else { 0.5 };
     let scores = |i: usize| [0.0, 2.0, 1.0, 5.0, 0.0, 0.0][i];
-    let outputs: [(&str, &[i64], &dyn Fn(usize) -> f32); 2] =
-        [("trajectories", &[2, 3, 4, 2], &points), ("scores", &[2, 3], &scores)];
+    let outputs: [Planted; 2] = [("trajectories", &[2, 3, 4, 2], &points), ("scores", &[2, 3], &scores)];
     let declared: Vec<(&str, &str, &[i64])> =
         outputs.iter().map(|(name, shape, _)| (*name, "float32", *shape)).collect();
     for (kind, last) in [("absolute", [1.0, 0.5]), ("relative", [4.0, 2.0])] {

@@ -149,7 +149,8 @@ mod tests {
 
     #[test]
     fn engines_of_another_key_are_removed_and_the_change_is_named() {
-        let changes: [(fn(&mut EngineKey), &str); 7] = [
+        type Change = (fn(&mut EngineKey), &'static str);
+        let changes: [Change; 7] = [
             (|k| k.model = "cd".into(), "model was ab and is cd"),
             (|k| k.onnxruntime = "1.33.0".into(), "onnxruntime was 1.32.0 and is 1.33.0"),
             (|k| k.accelerator.tensorrt = Some(101_000), "tensorrt was 100900 and is 101000"),
