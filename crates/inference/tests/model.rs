@@ -43,8 +43,8 @@ fn a_name_that_is_no_execution_provider_is_refused_even_behind_one_that_is() {
 #[test]
 fn manifests_that_contradict_themselves_are_refused() {
     let refused = |name: &str, from: &str, to: &str| Copy::new(name, |text| text.replacen(from, to, 1)).refusal(None);
-    let error = refused("default", "default_precision = \"fp32\"", "default_precision = \"int8\"");
-    assert!(error.contains("default_precision int8: expected one of"), "{error}");
+    let error = refused("default", "default_precision = \"fp32\"", "default_precision = \"fp16\"");
+    assert!(error.contains("default_precision fp16: expected one of"), "{error}");
     let error = refused("files", "sha256 =", "files = [{ stage = \"all\", file = \"a\", sha256 = \"b\" }]\nsha256 =");
     assert!(error.contains("either file and sha256, or files"), "{error}");
     let error = refused("both", "[[inputs]]", "[[stages]]\nname = \"head\"\ninputs = []\noutputs = []\n\n[[inputs]]");
@@ -67,9 +67,9 @@ fn a_precision_that_the_model_has_not_is_refused_with_those_it_has() {
         library: auto(),
         engine_cache: auto(),
     };
-    let options = LoadOptions::from_parameters(None, "int8", &parameters).unwrap();
+    let options = LoadOptions::from_parameters(None, "fp16", &parameters).unwrap();
     let error = Model::load_stage(&models().join("trajectory_predictor"), "", &options, SIGNATURE).err().unwrap();
-    assert!(error.to_string().contains("precision int8: expected one that it has: fp32"), "{error}");
+    assert!(error.to_string().contains("precision fp16: expected one that it has: fp32, int8"), "{error}");
     let refused = |precision: &str, parameters: &InferenceParameters| {
         LoadOptions::from_parameters(None, precision, parameters).unwrap_err()
     };

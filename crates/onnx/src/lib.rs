@@ -43,13 +43,33 @@ pub fn read(bytes: &[u8]) -> Result<(Model, Graph), OnnxError> {
 /// # Errors
 /// Where the bytes are no ONNX model.
 pub fn with_all_outputs(bytes: &[u8]) -> Result<Vec<u8>, OnnxError> {
-    let (mut model, mut graph) = read(bytes)?;
-    let mut known: std::collections::BTreeSet<String> = graph.output.iter().map(|value| value.name.clone()).collect();
+    let (_, graph) = read(bytes)?;
+    let mut known: std::collections::BTreeSet<&str> = graph.output.iter().map(|value| value.name.as_str()).collect();
+    let mut more = Graph::default();
     for name in graph.node.iter().flat_map(|node| &node.output) {
-        if !name.is_empty() && known.insert(name.clone()) {
-            graph.output.push(ValueInfo { name: name.clone(), r#type: None });
+        if !name.is_empty() && known.insert(name) {
+            more.output.push(ValueInfo { name: name.clone(), r#type: None });
         }
     }
-    model.graph = Some(graph);
-    Ok(model.encode_to_vec())
+    // Messages of one field are merged: what is not known here stays as it is in the file.
+    let mut all = bytes.to_vec();
+    all.extend(Model { graph: Some(more), ..Model::default() }.encode_to_vec());
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_tensors_become_outputs_and_the_file_stays_as_it_is() {
+        let mut builder = GraphBuilder::default();
+        builder.input("x", &[1]).node("Relu", &["x"], &["r"], vec![]).node("Neg", &["r"], &["y"], vec![]);
+        let bytes = builder.output("y", &[1]).build(17);
+        let all = with_all_outputs(&bytes).unwrap();
+        assert_eq!(all[..bytes.len()], bytes);
+        let (model, graph) = read(&all).unwrap();
+        assert_eq!((model.opset_import.len(), graph.node.len()), (1, 2));
+        assert_eq!(graph.output.iter().map(|value| value.name.as_str()).collect::<Vec<_>>(), ["y", "r"]);
+    }
 }
