@@ -145,6 +145,9 @@ fn add(graph: &mut Graph, name: &str, node: Box<dyn Node>, ports: Ports, latency
             (_, "~/output/reckoned_pose" | "~/input/reckoned_pose") => "/localization/reckoned_pose",
             (_, "~/output/goal" | "~/input/goal") => "/planning/mission_planning/goal",
             (_, "~/output/v2i_traffic_signals" | "~/input/traffic_signals") => "/v2i/traffic_signals",
+            (_, "~/output/camera_info") => "/sensing/camera/front/camera_info",
+            // Nobody reads it, so nothing is drawn.
+            (_, "~/output/image") => "/sensing/camera/front/image_raw",
             (_, "~/output/kinematic_state" | "~/input/kinematic_state") => "/localization/kinematic_state",
             ("lidar_detector", "~/output/objects") | ("object_tracker", "~/input/objects") => {
                 "/perception/object_recognition/detection/objects"
