@@ -64,17 +64,3 @@ fn drives_on_with_a_few_nan_points_and_without_gnss() {
     let far = witness.speeds.windows(2).map(|w| w[0].1 * (w[1].0 - w[0].0)).sum::<f64>();
     assert!(far > 60.0, "it drove {far:.0} m");
 }
-
-#[test]
-fn takes_every_light_for_red_when_the_camera_sees_nothing() {
-    let mut passed = Vec::new();
-    for fault in [None, Some(Fault::CameraBlinded { from_s: 0.0, until_s: None })] {
-        let blinded = fault.is_some();
-        let witness = drive(&scenario(&stack(), 2004, 60.0, fault.into_iter().collect()), |_| {});
-        assert_kept_its_lane(&witness);
-        assert_eq!(witness.scored("red_lights_run"), 0.0, "{:?}", witness.events);
-        assert_eq!(witness.errors_of("traffic_light_recognizer", 2.0).is_empty(), !blinded);
-        passed.push(witness.scored("route_completion"));
-    }
-    assert!(passed[1] <= passed[0], "it comes no farther blind: {passed:?}");
-}
