@@ -3,11 +3,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use clap::Args;
-use inference::{Manifest, Model, TensorView};
+use inference::{Manifest, Model, TensorData, TensorView};
 use serde::Serialize;
 
 use super::Choice;
-use super::frames::{Data, random};
+use super::frames::random;
 
 #[derive(Args)]
 pub struct BenchArguments {
@@ -80,7 +80,7 @@ impl BenchArguments {
         let mut model = Model::open(&self.folder, stage, &self.choice.options()?)?;
         let load = start.elapsed();
         let frame = random(model.inputs(), 1);
-        let views: Vec<TensorView> = frame.iter().map(Data::view).collect();
+        let views: Vec<TensorView> = frame.iter().map(TensorData::view).collect();
         let (mut ours, mut plain) = (Vec::new(), Vec::new());
         for i in 0..self.iterations + 4 {
             let start = Instant::now();

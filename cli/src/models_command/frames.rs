@@ -8,44 +8,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use ferrodrive::{installation, replay};
-use inference::{ElementType, Manifest, Model, TensorSpec, TensorView};
+use inference::{ElementType, Manifest, Model, TensorData, TensorSpec, TensorView};
 
 use super::Choice;
 
-/// One tensor's elements.
-pub enum Data {
-    Float32(Vec<f32>),
-    Int32(Vec<i32>),
-    Int64(Vec<i64>),
-    Uint8(Vec<u8>),
-}
-
-impl Data {
-    pub fn view(&self) -> TensorView<'_> {
-        match self {
-            Self::Float32(data) => TensorView::Float32(data),
-            Self::Int32(data) => TensorView::Int32(data),
-            Self::Int64(data) => TensorView::Int64(data),
-            Self::Uint8(data) => TensorView::Uint8(data),
-        }
+fn read(spec: &TensorSpec, bytes: &[u8]) -> TensorData {
+    fn all<const N: usize, T>(bytes: &[u8], one: impl Fn([u8; N]) -> T) -> Vec<T> {
+        let (chunks, _) = bytes.as_chunks::<N>();
+        chunks.iter().map(|chunk| one(*chunk)).collect()
     }
-
-    fn read(spec: &TensorSpec, bytes: &[u8]) -> Self {
-        fn all<const N: usize, T>(bytes: &[u8], one: impl Fn([u8; N]) -> T) -> Vec<T> {
-            let (chunks, _) = bytes.as_chunks::<N>();
-            chunks.iter().map(|chunk| one(*chunk)).collect()
-        }
-        match spec.element {
-            ElementType::Float32 => Self::Float32(all(bytes, f32::from_le_bytes)),
-            ElementType::Int32 => Self::Int32(all(bytes, i32::from_le_bytes)),
-            ElementType::Int64 => Self::Int64(all(bytes, i64::from_le_bytes)),
-            ElementType::Uint8 => Self::Uint8(bytes.to_vec()),
-        }
+    match spec.element {
+        ElementType::Float32 => TensorData::Float32(all(bytes, f32::from_le_bytes)),
+        ElementType::Int32 => TensorData::Int32(all(bytes, i32::from_le_bytes)),
+        ElementType::Int64 => TensorData::Int64(all(bytes, i64::from_le_bytes)),
+        ElementType::Uint8 => TensorData::Uint8(bytes.to_vec()),
     }
 }
 
 /// Numbers of 0..1, the same for the same seed; whole numbers are 0.
-pub fn random(specs: &[TensorSpec], seed: u64) -> Vec<Data> {
+pub fn random(specs: &[TensorSpec], seed: u64) -> Vec<TensorData> {
     let mut state = seed;
     let mut next = || {
         // splitmix64.
@@ -56,10 +37,8 @@ pub fn random(specs: &[TensorSpec], seed: u64) -> Vec<Data> {
         ((z ^ (z >> 31)) >> 40) as f32 / (1_u32 << 24) as f32
     };
     let make = |spec: &TensorSpec| match spec.element {
-        ElementType::Float32 => Data::Float32((0..spec.len()).map(|_| next()).collect()),
-        ElementType::Int32 => Data::Int32(vec![0; spec.len()]),
-        ElementType::Int64 => Data::Int64(vec![0; spec.len()]),
-        ElementType::Uint8 => Data::Uint8(vec![0; spec.len()]),
+        ElementType::Float32 => TensorData::Float32((0..spec.len()).map(|_| next()).collect()),
+        _ => TensorData::new(spec),
     };
     specs.iter().map(make).collect()
 }
@@ -96,7 +75,7 @@ impl Frames {
         self.count
     }
 
-    pub fn next(&mut self) -> anyhow::Result<Option<Vec<Data>>> {
+    pub fn next(&mut self) -> anyhow::Result<Option<Vec<TensorData>>> {
         if self.read == self.count {
             return Ok(None);
         }
@@ -104,7 +83,7 @@ impl Frames {
         let mut one = |spec: &TensorSpec| {
             let mut bytes = vec![0; spec.len() * spec.element.size()];
             self.file.read_exact(&mut bytes)?;
-            Ok(Data::read(spec, &bytes))
+            Ok(read(spec, &bytes))
         };
         self.specs.iter().map(&mut one).collect::<anyhow::Result<_>>().map(Some)
     }
@@ -194,7 +173,7 @@ impl RunArguments {
         let mut frames = Frames::open(&self.inputs, model.inputs())?;
         let mut file = BufWriter::new(File::create(&self.out).with_context(|| self.out.display().to_string())?);
         while let Some(frame) = frames.next()? {
-            let views: Vec<TensorView> = frame.iter().map(Data::view).collect();
+            let views: Vec<TensorView> = frame.iter().map(TensorData::view).collect();
             model.run_tensors(&views, |outputs| outputs.iter().try_for_each(|view| write(view, &mut file)))??;
         }
         file.flush()?;
@@ -204,7 +183,7 @@ impl RunArguments {
 }
 
 /// Writes the tensors of one run.
-pub fn save(path: &Path, frame: &[Data]) -> anyhow::Result<()> {
+pub fn save(path: &Path, frame: &[TensorData]) -> anyhow::Result<()> {
     let mut file = BufWriter::new(File::create(path).with_context(|| path.display().to_string())?);
     frame.iter().try_for_each(|data| write(&data.view(), &mut file))?;
     file.flush()?;

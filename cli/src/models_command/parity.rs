@@ -3,10 +3,10 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use inference::{Manifest, TensorSpec};
+use inference::{Manifest, TensorData, TensorSpec};
 use serde::Serialize;
 
-use super::frames::{Data, Frames};
+use super::frames::Frames;
 use super::task::{Task, TaskError};
 
 /// So many of the worst frames are kept.
@@ -183,7 +183,7 @@ fn finish(mut command: Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-type Kept = (u64, [Vec<Data>; 3]);
+type Kept = (u64, [Vec<TensorData>; 3]);
 
 fn compare(manifest: &Manifest, inputs: &Path, a: &Path, b: &Path) -> anyhow::Result<(Report, Vec<Kept>)> {
     let stage = &manifest.stages[0];

@@ -1,11 +1,9 @@
 //! What a difference of tensors means for the node that reads them.
 
-use inference::Manifest;
+use inference::{Manifest, TensorData};
 use lidar_detector::Terrain;
 use lidar_detector::detection::{BOX, Class, Detection, PLACES, decode};
 use serde::{Deserialize, Serialize};
-
-use super::frames::Data;
 
 /// Detections of the same class this near are of the same thing, m.
 const SAME_M: f64 = 1.0;
@@ -77,10 +75,10 @@ impl Task {
     }
 
     /// Adds a frame.
-    pub fn add(&mut self, inputs: &[Data], a: &[Data], b: &[Data]) {
+    pub fn add(&mut self, inputs: &[TensorData], a: &[TensorData], b: &[TensorData]) {
         match self {
             Self::Detections { least_distance, error } => {
-                let read = |of: &[Data]| {
+                let read = |of: &[TensorData]| {
                     let [heat, boxes] = [0, 1].map(|i| of[i].view().as_f32());
                     decode(heat, boxes, &Terrain::default(), &[LEAST_SCORE; 5], least_distance)
                 };
@@ -137,7 +135,7 @@ fn compare_detections(a: &[Detection], b: &[Detection], error: &mut DetectionErr
 }
 
 /// How far the points of an agent's likeliest way are apart, m; `None` where it is another way.
-fn displacements(agent: usize, agents: usize, a: &[Data], b: &[Data]) -> Option<Vec<f64>> {
+fn displacements(agent: usize, agents: usize, a: &[TensorData], b: &[TensorData]) -> Option<Vec<f64>> {
     let [motion, logits] = [0, 1].map(|i| [a[i].view().as_f32(), b[i].view().as_f32()]);
     let ways = logits[0].len() / agents;
     let best = logits.map(|all| {

@@ -10,7 +10,7 @@ use ort::session::{NoSelectedOutputs, RunOptions, Session};
 use ort::sys::{ONNXTensorElementDataType, OrtIoBinding, OrtMemoryInfo, OrtStatusPtr, OrtValue};
 
 use crate::manifest::{ElementType, TensorSpec};
-use crate::tensor::{Buffer, TensorView};
+use crate::tensor::{TensorData, TensorView};
 
 fn check(status: OrtStatusPtr) -> ort::Result<()> {
     // SAFETY: each status is fresh from its call and used once.
@@ -114,7 +114,7 @@ pub(crate) struct Binding {
     handle: Handle,
     inputs: Vec<BoundInput>,
     _output_values: Vec<Value>,
-    outputs: Vec<Buffer>,
+    outputs: Vec<TensorData>,
     memory: Memory,
     options: Arc<RunOptions<NoSelectedOutputs>>,
     session: Session,
@@ -132,7 +132,7 @@ impl Binding {
         check(unsafe { (ort::api().CreateIoBinding)(session.ptr().cast_mut(), &raw mut handle) })?;
         let handle = NonNull::new(handle).map(Handle).ok_or_else(|| ort::Error::new("no binding came"))?;
         let memory = Memory::cpu()?;
-        let mut buffers: Vec<Buffer> = outputs.iter().map(Buffer::new).collect();
+        let mut buffers: Vec<TensorData> = outputs.iter().map(TensorData::new).collect();
         let mut values = Vec::with_capacity(outputs.len());
         for (spec, buffer) in outputs.iter().zip(&mut buffers) {
             let bound = Bound::new(spec)?;
@@ -184,7 +184,7 @@ impl Binding {
     }
 
     /// The outputs of the last run, in the specs' order.
-    pub fn outputs(&self) -> &[Buffer] {
+    pub fn outputs(&self) -> &[TensorData] {
         &self.outputs
     }
 }

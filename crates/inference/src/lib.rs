@@ -33,5 +33,5 @@ pub use model::{Model, Signature};
 pub use options::{InferenceParameters, LoadOptions, engine_cache_folder, hold_run_limits, parse_providers};
 pub use placement::Placement;
 pub use provider::{ExecutionProvider, Fallback, TensorRtOptions};
-pub use tensor::TensorView;
+pub use tensor::{TensorData, TensorView};
 pub use usage::{Usage, usage};

@@ -174,8 +174,8 @@ impl Model {
 
     /// Runs on zeros; no limit holds, for engines may be built.
     fn warm_up(&mut self) -> Result<(), ModelError> {
-        let zeros: Vec<crate::tensor::Buffer> = self.inputs.iter().map(crate::tensor::Buffer::new).collect();
-        let views: Vec<TensorView> = zeros.iter().map(crate::tensor::Buffer::view).collect();
+        let zeros: Vec<crate::tensor::TensorData> = self.inputs.iter().map(crate::tensor::TensorData::new).collect();
+        let views: Vec<TensorView> = zeros.iter().map(crate::tensor::TensorData::view).collect();
         (0..WARM_UP_RUNS).try_for_each(|_| self.compute(&views))
     }
 

@@ -61,16 +61,20 @@ impl<'a> TensorView<'a> {
     }
 }
 
-/// Elements that are this side's own.
+/// A tensor's elements, row-major, owned.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Buffer {
+pub enum TensorData {
+    /// IEEE 754 single precision.
     Float32(Vec<f32>),
+    /// Signed 32 bits.
     Int32(Vec<i32>),
+    /// Signed 64 bits.
     Int64(Vec<i64>),
+    /// Unsigned 8 bits.
     Uint8(Vec<u8>),
 }
 
-impl Buffer {
+impl TensorData {
     /// Zeros.
     pub fn new(spec: &TensorSpec) -> Self {
         match spec.element {
@@ -81,6 +85,7 @@ impl Buffer {
         }
     }
 
+    /// The elements, lent.
     pub fn view(&self) -> TensorView<'_> {
         match self {
             Self::Float32(data) => TensorView::Float32(data),
@@ -90,7 +95,7 @@ impl Buffer {
         }
     }
 
-    pub fn as_mut_ptr(&mut self) -> *mut u8 {
+    pub(crate) fn as_mut_ptr(&mut self) -> *mut u8 {
         match self {
             Self::Float32(data) => data.as_mut_ptr().cast(),
             Self::Int32(data) => data.as_mut_ptr().cast(),

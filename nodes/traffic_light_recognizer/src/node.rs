@@ -209,17 +209,9 @@ impl Node for TrafficLightRecognizer {
     }
 }
 
-/// The groups that cannot be read, by reason.
 fn status(signals: &TrafficLightGroupArray) -> Status {
-    let unread = |status: u8| {
-        signals
-            .traffic_light_groups
-            .iter()
-            .flat_map(|g| &g.elements)
-            .filter(|e| e.color == 0 && e.status == status)
-            .count()
-    };
-    if unread(TrafficLightElement::SOLID_OFF) > 0 {
+    let mut elements = signals.traffic_light_groups.iter().flat_map(|group| &group.elements);
+    if elements.any(|element| element.status == TrafficLightElement::SOLID_OFF) {
         Status::warn("a light ahead is out of order")
     } else {
         Status::ok()

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use geometry::Pinhole;
 use nalgebra::{Isometry3, Rotation3, Vector3};
 
@@ -9,7 +11,7 @@ use super::head::{self, DEPTH_M, LightHead};
 use super::mesh::Material;
 use super::noise::Noise;
 use super::view::{Corner, View};
-use crate::lidar::{Instance, Part, Scene, Target};
+use crate::lidar::{Body, Instance, Part, Scene, Target};
 use crate::random::{combine, hash, unit};
 use crate::sky::Sky;
 
@@ -50,6 +52,8 @@ pub struct Camera {
     canvas: Canvas,
     rays: Vec<[f64; 2]>,
     corners: Vec<Corner>,
+    /// By the size of the head's face.
+    housings: Vec<([f64; 2], Arc<Body>)>,
 }
 
 impl Camera {
@@ -73,6 +77,7 @@ impl Camera {
             canvas: Canvas::new(config.width, config.height),
             rays,
             corners: Vec::new(),
+            housings: Vec::new(),
             config,
         })
     }
@@ -100,7 +105,8 @@ impl Camera {
             self.draw(&view, instance, &light);
         }
         for head in heads.iter().filter(|head| (head.center - view.position).norm() < RANGE_M) {
-            self.draw(&view, &housing(head), &light);
+            let housing = self.housing(head);
+            self.draw(&view, &housing, &light);
         }
         let glare = Glare::new(&view, &self.canvas, &light);
         let mut seen: Vec<HeadTruth> = Vec::new();
@@ -121,6 +127,19 @@ impl Camera {
         self.canvas.pixels.fill([250; 3]);
         self.noise.add(&mut self.canvas, self.config.noise, key);
         CameraFrame { stamp_s, pixels: self.canvas.pixels.as_flattened().to_vec(), heads: Vec::new() }
+    }
+
+    /// The housing of a head, behind its face.
+    fn housing(&mut self, head: &LightHead) -> Instance {
+        let found = self.housings.iter().find(|(size, _)| *size == head.size).map(|(_, body)| Arc::clone(body));
+        let body = found.unwrap_or_else(|| {
+            let (half, [_, height]) = (head.size[0] / 2.0, head.size);
+            let part = Part::cuboid([-DEPTH_M, -0.005], [-half, half], [-height / 2.0, height / 2.0], 0.04);
+            let body = Body::new(vec![part]);
+            self.housings.push((head.size, Arc::clone(&body)));
+            body
+        });
+        Instance::fixture(head.center.into(), head.facing, body)
     }
 
     fn draw(&mut self, view: &View, instance: &Instance, light: &Illumination) {
@@ -208,12 +227,4 @@ impl Paint {
             Material::Lamp => Err([0.6; 3]),
         }
     }
-}
-
-/// The housing of a head, behind its face.
-fn housing(head: &LightHead) -> Instance {
-    let (half, [_, height]) = (head.size[0] / 2.0, head.size);
-    let part = Part::cuboid([-DEPTH_M, -0.005], [-half, half], [-height / 2.0, height / 2.0], 0.04);
-    let body = crate::lidar::Body::new(vec![part]);
-    Instance::fixture(head.center.into(), head.facing, body)
 }
