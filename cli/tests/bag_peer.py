@@ -43,12 +43,13 @@ def publish(peer):
 
 
 def appear_late(peer):
-    """Topics that a recorder hears of while it records: each has three texts kept from before, and gets twenty more."""
+    """Topics that a recorder hears of while it records: each has five texts kept from before, and gets twenty more."""
     early = peer.writer("rt/early", Text, ALL)
     say(ready=True)
     waited("the recorder", early.get_matched_subscriptions)
     early.write(Text("first"))
-    writers = [peer.writer(f"rt/{name}", Text, kept(3)) for name in ("late", "asked_otherwise")]
+    # Room for all of them: what a writer drops for a new one, a reader that it has just met may not have had yet.
+    writers = [peer.writer(f"rt/{name}", Text, kept(30)) for name in ("late", "asked_otherwise")]
     for writer in writers:
         for number in range(5):
             writer.write(Text(f"latched {number}"))
