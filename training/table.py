@@ -1,13 +1,16 @@
-"""Writes the table of all reductions into README.md, between its two marks, from models/*/metrics.json.
+"""Writes two tables into README.md, each between its two marks: all reductions, from models/*/metrics.json, and what the
+models take of systems-on-chip, as `ferrodrive models budget` estimates it. The latter needs the built program.
 
     python training/table.py
 """
 
 import json
 import os
+import subprocess
 
 ROOT = os.path.dirname(os.path.abspath(os.path.dirname(__file__)))
-BEGIN, END = "<!-- reduction: made by training/table.py -->", "<!-- end of reduction -->"
+PROGRAM = os.path.join(ROOT, "target", "release", "ferrodrive")
+CHIPS = ("orin", "thor", "eyeq6h")
 STEPS = {"teacher": "teacher", "student": "student", "distilled": "student, distilled", "pruned": "pruned", "int8": "INT8"}
 # What accuracy is told by: its key, its name, and how a value is written.
 ACCURACY = {"mean_ap": ("mean AP", "{:.3f}"), "min_ade6_m": ("minADE in m", "{:.3f}"), "accuracy": ("accuracy", "{:.3f}")}
@@ -29,7 +32,7 @@ def rows(name, reduction):
                f"| {numbers['file_bytes'] / 1e6:.2f} MB | {label} {form.format(numbers['accuracy'][key])} |")
 
 
-def table():
+def reductions():
     lines = ["| model | step | parameters | multiply-accumulates | INT8-equivalent | bytes moved | file | accuracy |",
              "|---|---|---|---|---|---|---|---|"]
     models = os.path.join(ROOT, "models")
@@ -43,15 +46,64 @@ def table():
     return "\n".join(lines)
 
 
+def budget(chip):
+    command = [PROGRAM, "models", "budget", "--soc", chip, "--json"]
+    try:
+        return json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
+    except FileNotFoundError:
+        raise SystemExit(f"{PROGRAM}: no such program; `make build` makes it") from None
+
+
+def estimate(row):
+    """Time of a run, and what bounds it."""
+    return "unknown" if row["estimate_ms"] is None else f"{row['estimate_ms']:.3f} ms, {row['bound']}"
+
+
+def figure(report, key, unit):
+    value = report["soc"][key]["value"]
+    return "unknown" if value is None else f"{value:g} {unit}"
+
+
+def share(report):
+    share = report["together"]["time_share"]
+    return "unknown" if share is None else f"{100 * share:.2f} % of the time"
+
+
+def budgets():
+    reports = [budget(chip) for chip in CHIPS]
+    line = lambda *cells: f"| {' | '.join(cells)} |"
+    lines = [line("model that runs by default", "rate", "multiply-accumulates", "weights", "bytes moved",
+                  *(report["soc"]["name"] for report in reports)), line(*["---"] * (5 + len(CHIPS)))]
+    for number, row in enumerate(reports[0]["models"]):
+        if row["default"]:
+            moved = row["weight_bytes"] + row["activation_bytes"]
+            lines.append(line(f"`{row['model']}` {row['precision'].upper()}", f"{row['rate_hz']:g} Hz",
+                              f"{row['macs'] / 1e6:.1f} M", f"{row['weight_bytes'] / 1e6:.2f} MB", f"{moved / 1e6:.2f} MB",
+                              *(estimate(report["models"][number]) for report in reports)))
+    together = reports[0]["together"]
+    lines.append(line("all together", "", f"{together['gmacs_per_s']:.1f} G/s", f"{together['weight_bytes'] / 1e6:.2f} MB",
+                      f"{together['gbytes_per_s']:.2f} GB/s", *map(share, reports)))
+    for title, key, unit in (("8-bit operations", "int8_tops", "TOPS"), ("memory bandwidth", "bandwidth_gb_per_s", "GB/s"),
+                             ("power", "power_w", "W")):
+        lines.append(line(f"{title} of the chip", "", "", "", "", *(figure(report, key, unit) for report in reports)))
+    return "\n".join(lines)
+
+
+TABLES = {"reduction": reductions, "budget": budgets}
+
+
 def main():
     path = os.path.join(ROOT, "README.md")
     with open(path) as file:
         text = file.read()
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise SystemExit(f"{path}: expected the marks {BEGIN} and {END} once each")
-    before, rest = text.split(BEGIN)
+    for name, table in TABLES.items():
+        begin, end = f"<!-- {name}: made by training/table.py -->", f"<!-- end of {name} -->"
+        if text.count(begin) != 1 or text.count(end) != 1:
+            raise SystemExit(f"{path}: expected the marks {begin} and {end} once each")
+        before, rest = text.split(begin)
+        text = f"{before}{begin}\n{table()}\n{end}{rest.split(end)[1]}"
     with open(path, "w") as file:
-        file.write(f"{before}{BEGIN}\n{table()}\n{END}{rest.split(END)[1]}")
+        file.write(text)
 
 
 if __name__ == "__main__":

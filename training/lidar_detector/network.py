@@ -18,6 +18,9 @@ BOX = 10
 INPUTS, OUTPUTS = ["grid"], ["heat", "box"]
 # The last layers give metres and scores and are a hundredth of the work.
 FLOAT_LAYERS = ("heat", "box")
+# The channels that the last layers read are of very different width, and these read them at 8 bits: clipped where the widest
+# are, small things are lost; at the widest one's range, far ones.
+EQUALIZED = [(("fuse1.0",), ("heat", "box"))]
 
 
 def block(inputs, outputs, stride=1, kernel=3, normalized=True):

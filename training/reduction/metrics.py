@@ -12,9 +12,18 @@ def read(folder):
         return json.load(file)
 
 
+def replace(folder, keep, **parts):
+    """A model's metrics are `parts` and of what there was before what `keep` names."""
+    before = read(folder)
+    return write(folder, {**parts, **{name: before[name] for name in keep if name in before}})
+
+
 def update(folder, **parts):
     """Replaces parts of a model's metrics and leaves the others."""
-    metrics = {**read(folder), **parts}
+    return write(folder, {**read(folder), **parts})
+
+
+def write(folder, metrics):
     with open(os.path.join(folder, "metrics.json"), "w") as file:
         json.dump(metrics, file, indent=2)
         file.write("\n")

@@ -37,6 +37,11 @@ def prepare(source, target):
     quant_pre_process(source, target, skip_symbolic_shape=True)
 
 
+def has_layer(path, layer):
+    """Whether an exported network has a layer of this name."""
+    return any(f"/{layer}/" in node.name for node in onnx.load(path).graph.node)
+
+
 def nodes_of(path, layers):
     """Names of the nodes that compute layers of the exported network (`agent.0`), which the exporter puts into paths."""
     found = {layer: [node.name for node in onnx.load(path).graph.node

@@ -76,13 +76,19 @@ pub fn parameters() -> Parameters {
 }
 
 /// The shipped model, where ONNX Runtime is found.
+/// The shipped model as it runs by default, if there is a runtime.
 pub fn shipped() -> Option<Box<OnnxNetwork>> {
+    shipped_in(None)
+}
+
+/// The shipped model in a precision.
+pub fn shipped_in(precision: Option<inference::Precision>) -> Option<Box<OnnxNetwork>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let Some(library) = inference::find_library(&root) else {
         println!("skipped: no ONNX Runtime library: run `make setup` once");
         return None;
     };
-    let options = inference::LoadOptions { library: Some(library), ..Default::default() };
+    let options = inference::LoadOptions { library: Some(library), precision, ..Default::default() };
     Some(Box::new(OnnxNetwork::load(&root.join("models/lidar_detector"), &options).unwrap()))
 }
 
