@@ -99,13 +99,13 @@ fn a_missing_or_changed_model_is_named_and_not_driven_with() {
     let missing = share_with("missing", |copy| std::fs::remove_dir_all(copy.join("models/lidar_detector")).unwrap());
     assert_refused(&ferrodrive(&["drive"], &missing), &["lidar_detector", "manifest.toml"]);
     let changed = share_with("changed", |copy| {
-        let file = copy.join("models/lidar_detector/lidar_detector.onnx");
+        let file = copy.join("models/lidar_detector/lidar_detector_int8.onnx");
         let mut bytes = std::fs::read(&file).unwrap();
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
         std::fs::write(file, bytes).unwrap();
     });
-    assert_refused(&ferrodrive(&["drive"], &changed), &["lidar_detector.onnx", "sha256"]);
+    assert_refused(&ferrodrive(&["drive"], &changed), &["lidar_detector_int8.onnx", "sha256"]);
 }
 
 #[test]

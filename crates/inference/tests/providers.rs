@@ -23,7 +23,7 @@ fn every_node_of_the_shipped_models_is_proven_to_run_on_the_cpu_provider() {
     assert!(placement.nodes["cpu"].len() > 20, "{placement}");
     let facts = model.facts();
     let fact = |key: &str| facts.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str());
-    assert_eq!((fact("execution_provider"), fact("precision")), (Some("cpu"), Some("fp32")));
+    assert_eq!((fact("execution_provider"), fact("precision")), (Some("cpu"), Some("int8")));
     assert_eq!(fact("placement"), Some(placement.to_string().as_str()));
     assert_eq!(fact("fallback"), None);
 }

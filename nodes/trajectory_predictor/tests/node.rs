@@ -210,7 +210,9 @@ fn a_missing_model_and_a_changed_one_are_refused_with_what_to_do() {
     let copy = std::env::temp_dir().join(format!("ferrodrive_predictor_{}", std::process::id()));
     std::fs::create_dir_all(&copy).unwrap();
     std::fs::copy(shipped.join("manifest.toml"), copy.join("manifest.toml")).unwrap();
-    std::fs::write(copy.join("trajectory_predictor.onnx"), b"no model").unwrap();
+    for file in ["trajectory_predictor.onnx", "trajectory_predictor_int8.onnx"] {
+        std::fs::write(copy.join(file), b"no model").unwrap();
+    }
     let changed = OnnxNetwork::load(&copy, &LoadOptions::default()).err().unwrap().to_string();
     std::fs::remove_dir_all(&copy).unwrap();
     assert!(changed.contains("expected sha256"), "{changed}");

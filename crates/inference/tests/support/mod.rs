@@ -45,7 +45,9 @@ impl Copy {
         let edited = edit(text.clone());
         assert!(name == "same" || edited != text, "the edit must change something");
         std::fs::write(folder.join("manifest.toml"), edited).unwrap();
-        std::fs::copy(from.join("trajectory_predictor.onnx"), folder.join("trajectory_predictor.onnx")).unwrap();
+        for file in ["trajectory_predictor.onnx", "trajectory_predictor_int8.onnx"] {
+            std::fs::copy(from.join(file), folder.join(file)).unwrap();
+        }
         Self(folder)
     }
 
