@@ -53,6 +53,7 @@ fn main() {
         .file("shim/bytes.c")
         .file("shim/endpoints.c")
         .file("shim/identity.c")
+        .file("shim/pace.c")
         .includes(include)
         .warnings(false)
         .compile("dds_shim");

@@ -1,20 +1,26 @@
-//! Cyclone DDS's source with two changes for Fast DDS at the other end:
+//! Cyclone DDS's source with changes, most of them for Fast DDS at the other end:
 //!
 //! - A hook that may add to the inline quality of service of each sample. Replies to clients on Fast DDS name their request
 //!   there (DDS-RPC 1.0), and the core has no interface for it.
 //! - A reliable reader asks a writer on Fast DDS for all samples that it still holds for this reader, as it asks one on
 //!   Cyclone. Else what was sent between the writer's finding the reader and the reader's finding the writer is taken for
 //!   history and left out: the first request of a client, the one message of `ros2 topic pub --once`.
+//! - Samples of many fragments go out whole, with a pause after each 64 kB, where a reader is not on Cyclone; and of who
+//!   does not tell its socket's buffer, the core supposes the kernel's default instead of its own, larger one. Else the
+//!   fragments of a point cloud overrun that buffer: best effort loses every cloud, reliable asks for most of it again.
+//! - Each peer named by its address is asked through the interface that reaches it, not through the first; and an
+//!   interface that is chosen twice is used once: the loopback's, on a machine that has no other.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// A file, what is looked for in it once, and what stands there instead.
-const CHANGES: [(&str, &str, &str); 4] = [
+const CHANGES: [(&str, &str, &str); 10] = [
     (
         "src/core/ddsi/src/ddsi_transmit.c",
         "#include \"dds__whc.h\"\n",
-        "#include \"dds__whc.h\"\n\nvoid (*fd_inline_qos) (struct ddsi_xmsg *, const struct ddsi_serdata *) = NULL;\n",
+        "#include \"dds__whc.h\"\n\nvoid (*fd_inline_qos) (struct ddsi_xmsg *, const struct ddsi_serdata *) = NULL;\n\
+         bool (*fd_paces) (const struct ddsi_writer *) = NULL;\nvoid (*fd_pause) (void) = NULL;\n",
     ),
     (
         "src/core/ddsi/src/ddsi_transmit.c",
@@ -25,6 +31,40 @@ const CHANGES: [(&str, &str, &str); 4] = [
         "src/core/ddsi/src/ddsi_transmit.c",
         "\n    rc = ddsi_xmsg_addpar_sentinel_ifparam (*pmsg);\n",
         "\n    if (fd_inline_qos)\n      fd_inline_qos (*pmsg, serdata);\n    rc = ddsi_xmsg_addpar_sentinel_ifparam (*pmsg);\n",
+    ),
+    (
+        "src/core/ddsi/src/ddsi_transmit.c",
+        "\n  for (uint32_t i = 0; i < nfrags_lim; i += nf_in_submsg)\n",
+        "\n  const bool paced = fd_paces && fd_paces (wr);\n  uint32_t since_pause = 0;\n\
+         \n  for (uint32_t i = 0; i < nfrags_lim; i += nf_in_submsg)\n",
+    ),
+    (
+        "src/core/ddsi/src/ddsi_transmit.c",
+        "\n    if(hmsg) ddsi_xpack_addmsg (xp, hmsg, 0);\n\n    ddsrt_mutex_lock (&wr->e.lock);\n",
+        "\n    if(hmsg) ddsi_xpack_addmsg (xp, hmsg, 0);\n\n    since_pause += nf_in_submsg * wr->e.gv->config.fragment_size;\
+         \n    if (paced && since_pause >= 64000 && i + nf_in_submsg < nfrags_lim)\n    {\
+         \n      ddsi_xpack_send (xp, true);\n      fd_pause ();\n      since_pause = 0;\n    }\
+         \n    ddsrt_mutex_lock (&wr->e.lock);\n",
+    ),
+    (
+        "src/core/ddsi/src/ddsi_transmit.c",
+        "    if (sz <= max_burst_size || wr->num_reliable_readers != wr->num_readers)\n",
+        "    if (sz <= max_burst_size || wr->num_reliable_readers != wr->num_readers || (isnew && fd_paces && fd_paces (wr)))\n",
+    ),
+    (
+        "src/core/ddsi/src/ddsi_proxy_participant.c",
+        "  else /* default to what we use */\n",
+        "  else if (!ddsi_vendor_is_eclipse (vendor))\n    proxypp->receive_buffer_size = 212992;\n  else /* default to what we use */\n",
+    ),
+    (
+        "src/core/ddsi/src/ddsi_spdp_schedule.c",
+        "      switch (ddsi_is_nearby_address (gv, loc, (size_t) gv->n_interfaces, gv->interfaces, NULL))\n",
+        "      switch (ddsi_is_nearby_address (gv, loc, 1, &gv->interfaces[i], NULL))\n",
+    ),
+    (
+        "src/core/ddsi/src/ddsi_nwinterfaces.c",
+        "      GVERROR (\"%s: the same interface may not be selected twice\\n\", act_iface->name);\n      return false;\n",
+        "      return true;\n",
     ),
     (
         "src/core/ddsi/src/ddsi_endpoint_match.c",

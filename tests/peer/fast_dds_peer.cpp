@@ -1,13 +1,13 @@
 // An independent DDS peer on Fast DDS, with samples as CDR bytes. Configured as rmw_fastrtps does it: with its defaults
 // (`subnet`), for discovery on this machine (`localhost`, Jazzy), or for the loopback interface alone (`loopback`, which is
-// Humble's ROS_LOCALHOST_ONLY); by UDP and shared memory.
+// Humble's ROS_LOCALHOST_ONLY); by UDP and shared memory, or (`udp`) as for `subnet` by UDP alone.
 //
-// Usage: fast_dds_peer DOMAIN subnet|localhost|loopback. Reads commands, one a line, and says what happens as JSON lines; ends
+// Usage: fast_dds_peer DOMAIN subnet|udp|localhost|loopback. Reads commands, one a line, and says what happens as JSON lines; ends
 // with its standard input.
 //   writer NAME TOPIC TYPE QOS [USER_DATA]     reader NAME TOPIC TYPE QOS [USER_DATA] [samples|numbers:N|ages:N]
 //   write NAME CDR                             paced NAME CDR COUNT RATE (a stamp is put at byte 4)
 //   numbers NAME COUNT                         request WRITER READER CDR      reply WRITER GUID SEQUENCE CDR
-//   acknowledged NAME MILLISECONDS             delete NAME
+//   acknowledged NAME MILLISECONDS             delete NAME             tell NAME (the ages that a reader has by now)
 // QOS is words with commas between: reliable, best_effort, transient_local, keep_all, depth:N, deadline_ms:N,
 // manual_ms:N (liveliness by topic with that lease). CDR, GUID and USER_DATA are hexadecimal.
 #include <chrono>
@@ -124,6 +124,7 @@ struct Reading : DataReaderListener {
   std::string name, what;
   size_t wanted = 0;
   uint64_t count = 0;
+  std::mutex mutex; // of `ages`
   std::vector<int64_t> ages;
 
   void event(const char* event, int32_t value) { say("{\"" + std::string(event) + "\":\"" + name + "\",\"value\":" + std::to_string(value) + "}"); }
@@ -153,8 +154,11 @@ struct Reading : DataReaderListener {
       uint32_t nanoseconds;
       std::memcpy(&seconds, &sample[4], 4);
       std::memcpy(&nanoseconds, &sample[8], 4);
+      std::unique_lock<std::mutex> lock(mutex);
       ages.push_back(now - (seconds * 1000000000LL + nanoseconds));
-      if (ages.size() == wanted) tell_ages();
+      const bool all = ages.size() == wanted;
+      lock.unlock();
+      if (all) tell_ages();
     } else {
       say("{\"sample\":\"" + name + "\",\"cdr\":\"" + hex(sample) + "\",\"writer\":\"" + hex(info.sample_identity.writer_guid()) +
           "\",\"sequence\":" + std::to_string(info.sample_identity.sequence_number().to64long()) + ",\"related\":\"" +
@@ -163,6 +167,7 @@ struct Reading : DataReaderListener {
     }
   }
   void tell_ages() {
+    std::lock_guard<std::mutex> lock(mutex);
     std::string line = "{\"ages_ns\":[";
     for (size_t n = 0; n < ages.size(); n++) line += (n ? "," : "") + std::to_string(ages[n]);
     say(line + "]}");
@@ -202,7 +207,10 @@ class Peer {
     qos.wire_protocol().builtin.writerHistoryMemoryPolicy = rtps::PREALLOCATED_WITH_REALLOC_MEMORY_MODE;
     const std::string enclave = "enclave=/;";
     qos.user_data().assign(enclave.begin(), enclave.end());
-    if (range != "subnet") {
+    if (range == "udp") {
+      qos.transport().use_builtin_transports = false;
+      qos.transport().user_transports = {std::make_shared<eprosima::fastdds::rtps::UDPv4TransportDescriptor>()};
+    } else if (range != "subnet") {
       auto udp = std::make_shared<eprosima::fastdds::rtps::UDPv4TransportDescriptor>();
       udp->maxInitialPeersRange = 32;
       if (range == "loopback") udp->interfaceWhiteList.push_back("127.0.0.1");
@@ -229,6 +237,11 @@ class Peer {
     in >> command >> name;
     if (command == "writer") return add_writer(name, in);
     if (command == "reader") return add_reader(name, in);
+    if (command == "tell") {
+      for (auto& reading : listening_readers)
+        if (reading->name == name) reading->tell_ages();
+      return;
+    }
     if (command == "delete" && readers.count(name)) return (void)(subscriber->delete_datareader(readers.at(name)), readers.erase(name));
     DataWriter* writer = writers.at(name);
     if (command == "delete") {
@@ -362,7 +375,7 @@ class Peer {
 };
 
 int main(int count, char** arguments) {
-  if (count != 3) return std::fprintf(stderr, "usage: fast_dds_peer DOMAIN subnet|localhost|loopback\n"), 2;
+  if (count != 3) return std::fprintf(stderr, "usage: fast_dds_peer DOMAIN subnet|udp|localhost|loopback\n"), 2;
   try {
     Peer peer((uint32_t)std::stoul(arguments[1]), arguments[2]);
     for (std::string line; std::getline(std::cin, line);) {

@@ -105,8 +105,9 @@ impl Settings {
         if localhost_only {
             xml += "<Interfaces><NetworkInterface address=\"127.0.0.1\" multicast=\"false\"/></Interfaces>";
         } else if range == Range::Localhost {
-            // ROS 2 asks 127.0.0.1 as well, and is answered from an address that it knows; static peers are further away.
-            xml += "<Interfaces><NetworkInterface autodetermine=\"true\"/>\
+            // ROS 2 asks 127.0.0.1 as well, and Fast DDS wants to be answered from there; static peers are further away, and
+            // are asked through the interface of the highest priority: by default the loopback's is 2.
+            xml += "<Interfaces><NetworkInterface autodetermine=\"true\" priority=\"3\"/>\
                     <NetworkInterface address=\"127.0.0.1\" multicast=\"false\"/></Interfaces>";
         }
         if let Some(multicast) = multicast {
@@ -127,15 +128,16 @@ impl Settings {
             let _ = write!(xml, "<ParticipantIndex>none</ParticipantIndex><Tag>ferrodrive_alone_{tag}</Tag>");
         } else if range != Range::SystemDefault || localhost_only {
             xml += "<ParticipantIndex>auto</ParticipantIndex><MaxAutoParticipantIndex>32</MaxAutoParticipantIndex>";
-            let local = (range == Range::Localhost || localhost_only).then_some("127.0.0.1");
-            let others = self.static_peers.iter().filter(|_| !localhost_only).map(String::as_str);
-            let peers: Vec<&str> = local.into_iter().chain(others).collect();
-            if !peers.is_empty() {
-                xml += "<Peers>";
-                for peer in peers {
-                    let _ = write!(xml, "<Peer address=\"{peer}\"/>");
-                }
-                xml += "</Peers>";
+            let local = (range == Range::Localhost || localhost_only).then_some("<Peer address=\"127.0.0.1\"/>");
+            // Whoever is named may come at any time, and need not name us: by default the core forgets it after 30 s and
+            // asks but once until then.
+            let named = self.static_peers.iter().filter(|_| !localhost_only);
+            let named: String = named.map(|peer| format!("<Peer address=\"{peer}\" PruneDelay=\"inf\"/>")).collect();
+            if !named.is_empty() {
+                xml += "<SPDPInterval>8s</SPDPInterval>";
+            }
+            if local.is_some() || !named.is_empty() {
+                let _ = write!(xml, "<Peers>{}{named}</Peers>", local.unwrap_or_default());
             }
         }
         xml += "</Discovery></Domain></CycloneDDS>";
@@ -189,7 +191,7 @@ mod tests {
     #[test]
     fn peers_are_asked_but_not_when_discovery_is_off_or_local() {
         let settings = read(&[("ROS_STATIC_PEERS", "10.0.0.1; robot.local")]).unwrap();
-        assert!(settings.config().contains("<Peer address=\"robot.local\"/>"));
+        assert!(settings.config().contains("<Peer address=\"robot.local\" PruneDelay=\"inf\"/>"));
         let local = Settings { localhost_only: true, ..settings.clone() };
         assert!(!local.config().contains("robot.local") && local.config().contains("<Peer address=\"127.0.0.1\"/>"));
         let off = Settings { range: Range::Off, ..settings };

@@ -1,5 +1,6 @@
 #include "bytes.h"
 #include "identity.h"
+#include "pace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -196,6 +197,7 @@ dds_entity_t fd_create_topic (dds_entity_t participant, const char *name, const 
   if (type == NULL)
     return DDS_RETCODE_OUT_OF_RESOURCES;
   fd_inline_qos = add_inline_qos;
+  fd_set_pace ();
   ddsi_sertype_init (type, type_name, &type_ops, &bytes_ops, true);
   type->allowed_data_representation = DDS_DATA_REPRESENTATION_FLAG_XCDR1;
   const dds_entity_t topic = dds_create_topic_sertype (participant, name, &type, NULL, NULL, NULL);

@@ -2,7 +2,7 @@
 //! topics whose samples are CDR bytes. Raw and unsafe: crate `dds` is what to use.
 //!
 //! The shim rests on Cyclone's internal interface of sertypes, so the version is pinned exactly. `build.rs` changes
-//! the core's source in the two places that `changes.rs` tells of.
+//! the core's source in the places that `changes.rs` tells of.
 
 // A crate of declarations of C functions cannot be without.
 #![allow(unsafe_code)]

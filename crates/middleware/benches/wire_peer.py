@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cyclonedds.core import InstanceState, Policy, Qos, ReadCondition, SampleState, ViewState, WaitSet
 from cyclonedds.domain import Domain
+from cyclonedds.internal import InvalidSample
 from cyclonedds.util import duration
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "tests/peer"))
@@ -52,6 +53,8 @@ def main():
     while len(ages) < count and time.monotonic() - quiet_since < (5 if ages else 30):
         waitset.wait(duration(milliseconds=500))
         for sample in reader.take(N=10):
+            if isinstance(sample, InvalidSample):  # the writer has left
+                continue
             now, stamp = time.time_ns(), sample.header.stamp
             ages.append(now - stamp.sec * 1_000_000_000 - stamp.nanosec)
             quiet_since = time.monotonic()

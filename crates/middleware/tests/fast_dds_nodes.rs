@@ -169,6 +169,20 @@ fn clients_on_both_middlewares_at_once_get_each_their_own_reply() {
 }
 
 #[test]
+fn questions_and_replies_of_many_fragments_arrive() {
+    with_nodes(137, |peer| {
+        let request = GetParametersRequest { names: vec!["gain".into(); 10_000] };
+        let got = call::<GetParameters>(peer, "get_parameters", &request);
+        assert!(got.values.len() == 10_000 && got.values.iter().all(|value| value.double_value == 2.5));
+        let participant = Participant::new(&here(137), b"").unwrap();
+        let ours = Client::<GetParameters>::new(&participant, &format!("{RELAY}/get_parameters")).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let asked = async { tokio::time::timeout(Duration::from_secs(60), ours.call(&request)).await };
+        assert_eq!(runtime.block_on(asked).expect("an answer in 60 s").unwrap(), got);
+    });
+}
+
+#[test]
 fn a_server_on_fast_dds_is_asked_in_its_own_way() {
     let Some(mut peer) = FastDds::start(133, "localhost") else { return };
     let participant = Participant::new(&here(133), b"").unwrap();

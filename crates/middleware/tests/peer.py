@@ -148,6 +148,8 @@ def services(peer):
     got = call("get_parameters", "rcl_interfaces/srv/GetParameters", 5, 1, ["gain", "lidar.beams", "no"])
     say(values=[[v.type, v.double_value, v.integer_value] for v in got.values])
     value = lambda x: ParameterValue(3, False, 0, x, "", [], [], [], [], [])
+    many = call("get_parameters", "rcl_interfaces/srv/GetParameters", 5, 2, ["gain"] * 10_000)
+    say(many=len(many.values), right=all(value.double_value == 2.5 for value in many.values))
     put = lambda n, x: call(
         "set_parameters", "rcl_interfaces/srv/SetParameters", 5, n, [Parameter("gain", value(x))]
     ).results[0]
@@ -243,6 +245,15 @@ def burst_in(peer):
             assert int(sample.data) == expected, (sample.data, expected)
             expected += 1
     say(received=expected)
+
+
+def answers(peer):
+    """Sends back what it is sent until it is ended."""
+    questions, answers = peer.reader("rt/question", Text, TEN), peer.writer("rt/answer", Text, TEN)
+    while True:
+        for text in questions.take(N=10):
+            answers.write(text)
+        time.sleep(0.02)
 
 
 def incompatible(peer):

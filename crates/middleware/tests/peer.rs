@@ -170,6 +170,7 @@ fn content_is_right_both_ways() {
 fn parameters_are_set_only_where_it_is_safe_and_the_life_cycle_is_managed() {
     with_nodes("services", 103, |peer| {
         assert_eq!(peer.says()["values"], json!([[3, 2.5, 0], [2, 0.0, 32], [0, 0.0, 0]]));
+        assert_eq!(peer.says(), json!({"many": 10_000, "right": true}), "a question and a reply of many fragments");
         let active = peer.says();
         assert_eq!(active["active"][0], false);
         assert!(active["active"][1].as_str().unwrap().contains("clean up"), "{active}");
