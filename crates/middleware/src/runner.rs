@@ -67,11 +67,19 @@ impl<T: Tap + 'static> Runner<T> {
         let bus = Arc::clone(&self.bus);
         let mut due: Vec<Option<Time>> = vec![None; self.member.ports.timers().len()];
         while !bus.has_ended() {
+            // First, and not when nothing else waits: a node that does not keep up obeys too.
+            while let Some((order, done)) = self.orders.as_mut().and_then(|orders| orders.try_recv().ok()) {
+                self.obey(order);
+                // Who ordered may be gone.
+                let _ = done.send(());
+            }
             if self.told.elapsed() >= HEARTBEAT {
                 self.tell_status();
             }
             if let Some(timer) = self.due_timer(&mut due) {
                 self.handle(EventKind::Timer(timer));
+                // What this woke on the same thread would wait as long as there is work.
+                tokio::task::yield_now().await;
                 continue;
             }
             if !self.active {
@@ -80,6 +88,7 @@ impl<T: Tap + 'static> Runner<T> {
                 && let Some((input, message)) = bus.mailboxes[self.index].take()
             {
                 self.handle(EventKind::Message(input, message));
+                tokio::task::yield_now().await;
                 continue;
             }
             let heartbeat = tokio::time::Instant::from_std(self.told + HEARTBEAT);
@@ -89,7 +98,6 @@ impl<T: Tap + 'static> Runner<T> {
                 () = tokio::time::sleep_until(next.map_or(heartbeat, |at| at.min(heartbeat))) => {}
                 Some((order, done)) = next_order(&mut self.orders) => {
                     self.obey(order);
-                    // Who ordered may be gone.
                     let _ = done.send(());
                 }
                 () = bus.end.notified() => {}
