@@ -27,8 +27,12 @@ const MEMORY_PERIOD: Duration = Duration::from_secs(10);
 const STARTING: Duration = Duration::from_secs(30);
 /// Nothing was published for so long: quiet.
 const QUIET: Duration = Duration::from_secs(3);
-/// A slope up to this much is noise of the allocator.
+/// What is filled once (models, histories, allocator) is filled by then, or in half of a shorter run.
+const WARM: f64 = 600.0;
+/// Growth up to this much an hour is noise of the allocator,
 const FLAT_MB_PER_H: f64 = 2.0;
+/// and so is this much in all, which in a short run would be many MB an hour.
+const FLAT_MB: f64 = 0.25;
 
 struct Launch(Child);
 
@@ -148,14 +152,22 @@ impl Witness {
     }
 }
 
-/// Change of `values` per hour by least squares; x in s.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Change per hour: the median over all pairs of points (Theil and Sen), which single peaks do not move; x in s.
 fn slope_per_hour(points: &[(f64, f64)]) -> f64 {
-    let n = points.len() as f64;
-    let (mean_x, mean_y) = points.iter().fold((0.0, 0.0), |(a, b), (x, y)| (a + x / n, b + y / n));
-    let (xy, xx) = points
-        .iter()
-        .fold((0.0, 0.0), |(a, b), (x, y)| (a + (x - mean_x) * (y - mean_y), b + (x - mean_x) * (x - mean_x)));
-    3600.0 * xy / xx
+    let pairs = points.iter().enumerate().flat_map(|(n, a)| points[n + 1..].iter().map(move |b| (a, b)));
+    3600.0 * median(pairs.map(|((x0, y0), (x1, y1))| (y1 - y0) / (x1 - x0)).collect())
+}
+
+/// From the first tenth to the last: a step in between counts, though it hardly moves the slope.
+fn growth(points: &[(f64, f64)]) -> f64 {
+    let tenth = points.len().div_ceil(10);
+    let level = |part: &[(f64, f64)]| median(part.iter().map(|(_, y)| *y).collect());
+    level(&points[points.len() - tenth..]) - level(&points[..tenth])
 }
 
 fn change(simulator: &Client<ChangeState>, id: u8) {
@@ -173,14 +185,19 @@ fn change(simulator: &Client<ChangeState>, id: u8) {
 fn memory(points: &[(f64, f64)]) -> Value {
     let round = |value: f64| (value * 100.0).round() / 100.0;
     let at = |second: f64| points.iter().find(|(at, _)| *at >= second).map(|(_, mb)| round(*mb));
-    // What is filled once (models, histories, allocator) is filled in ten minutes, or in half of a short run.
     let last = points.last().map_or(0.0, |(at, _)| *at);
-    let settled: Vec<_> = points.iter().copied().filter(|(at, _)| *at >= f64::min(600.0, last / 2.0)).collect();
+    let warm = f64::min(WARM, last / 2.0);
+    let settled: Vec<_> = points.iter().copied().filter(|(at, _)| *at >= warm).collect();
+    let (slope, grown) = (slope_per_hour(&settled), growth(&settled));
+    let flat = slope <= FLAT_MB_PER_H && grown <= FLAT_MB.max(FLAT_MB_PER_H * (last - warm) / 3600.0);
     json!({
         "rss_1min_mb": at(60.0),
         "rss_10min_mb": at(600.0),
         "rss_end_mb": points.last().map(|(_, mb)| round(*mb)),
-        "slope_mb_per_h": round(slope_per_hour(&settled)),
+        "warm_after_s": round(warm),
+        "grown_when_warm_mb": round(grown),
+        "slope_mb_per_h": round(slope),
+        "flat": flat,
     })
 }
 
@@ -226,7 +243,7 @@ fn main() -> ExitCode {
     }
     let all_run = launch.nodes() == nodes;
     let processes: BTreeMap<_, _> = memories.iter().map(|(node, points)| (node, memory(points))).collect();
-    let flat = processes.values().all(|of| of["slope_mb_per_h"].as_f64().is_some_and(|slope| slope <= FLAT_MB_PER_H));
+    let flat = processes.values().all(|of| of["flat"] == true);
     let report = json!({
         "minutes": minutes,
         "processes": processes,

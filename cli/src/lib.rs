@@ -1,5 +1,6 @@
 //! The `ferrodrive` command as a library: launch files, the stack made from them, drives, their evaluation, replays, and recordings of the live graph.
 
+mod allocator;
 mod bag_qos;
 pub mod drive;
 mod drive_processes;

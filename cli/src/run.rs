@@ -18,6 +18,7 @@ use crate::stack::{self, Made};
 /// # Errors
 /// Why the node cannot be made or cannot go on the wire.
 pub fn run(share: &Path, arguments: &RosArguments, log: Option<LogLines>) -> anyhow::Result<()> {
+    crate::allocator::hold_little();
     end_with_the_launcher();
     inference::hold_run_limits();
     let node = &arguments.node;
