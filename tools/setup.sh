@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Sets up what `make drive` and `make test` need; can be run twice. Usage: tools/setup.sh drive|test
+# Sets up what `make drive` and `make test` need, or the client of CARLA; can be run twice.
+# Usage: tools/setup.sh drive|test|carla
 set -euo pipefail
 cd "$(dirname "$0")/.."
-purpose=${1:?usage: tools/setup.sh drive|test}
+purpose=${1:?usage: tools/setup.sh drive|test|carla}
 
 install_packages() { # PACKAGE...
   echo "setup: installing $*"
@@ -17,6 +18,30 @@ need_package() { # COMMAND PACKAGE...
   shift
   command -v "$command" >/dev/null || install_packages "$@"
 }
+
+if [ "$purpose" = carla ]; then
+  # CARLA's client is a package of compiled wheels, for these versions of CPython and no others.
+  python=
+  for version in 3.12 3.11 3.10; do
+    if "python$version" -c 'import ensurepip' 2>/dev/null; then
+      python=python$version
+      break
+    fi
+  done
+  if [ -z "$python" ]; then
+    echo "setup: CARLA's client needs CPython 3.10, 3.11 or 3.12 and none of them is here with its venv; install one (python3.11-venv), then run this again" >&2
+    exit 1
+  fi
+  stamp=.ferrodrive/carla/.stamp
+  if ! cmp -s carla/requirements.txt "$stamp"; then
+    echo "setup: a Python environment with CARLA's client"
+    "$python" -m venv --clear .ferrodrive/carla
+    .ferrodrive/carla/bin/python -m pip install --quiet --disable-pip-version-check --requirement carla/requirements.txt
+    cp carla/requirements.txt "$stamp"
+  fi
+  .ferrodrive/carla/bin/python -c 'import carla; print("setup: CARLA client ready:", carla.__file__)'
+  exit 0
+fi
 
 need_package cc build-essential
 # For the DDS core, which is C.

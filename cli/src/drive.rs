@@ -127,7 +127,7 @@ pub fn drive(share: &Path, options: &Options) -> anyhow::Result<(Record, PathBuf
     let evaluation = std::mem::replace(&mut observer.evaluation, Evaluation::new(None, stack.vehicle));
     facts.digest = observer.finish()?;
     let record = evaluation.finish(facts);
-    evaluation.write_report(&record, &out.join("report.html"))?;
+    evaluation.write_report(&record, "", &out.join("report.html"))?;
     write_json(&record, &out.join("metrics.json"))?;
     fs::write(out.join("drive.svg"), evaluation.picture())?;
     Ok((record, out))

@@ -2,6 +2,7 @@
 
 mod allocator;
 mod bag_qos;
+pub mod carla;
 pub mod drive;
 mod drive_processes;
 pub mod evaluate;

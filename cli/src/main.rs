@@ -16,6 +16,7 @@ macro_rules! print {
 }
 
 mod bag_command;
+mod carla_command;
 mod compare_command;
 mod map;
 mod map_check;
@@ -69,6 +70,9 @@ enum Command {
     Run(RunArguments),
     /// Starts the nodes of a launch file on DDS, each as a process, until Ctrl-C.
     Launch(LaunchArguments),
+    /// Drives in CARLA, which somebody has started.
+    #[command(subcommand)]
+    Carla(carla_command::CarlaCommand),
     /// Looks at maps.
     #[command(subcommand)]
     Map(map::MapCommand),
@@ -207,6 +211,7 @@ fn main() -> ExitCode {
         // They choose their own.
         Command::Run(_) | Command::Launch(_) => {}
         Command::Bag(bag) if bag.is_live() => log_to_console("info"),
+        Command::Carla(_) => log_to_console("warn"),
         _ => log_to_console("error"),
     }
     let result = match command {
@@ -217,6 +222,7 @@ fn main() -> ExitCode {
         Command::Compare(arguments) => arguments.run(),
         Command::Run(arguments) => run_node(&arguments),
         Command::Launch(arguments) => run_launch(arguments),
+        Command::Carla(command) => command.run(),
         Command::Map(command) => command.run(),
         Command::Models(command) => command.run(),
         Command::Params(command) => run_params(command),

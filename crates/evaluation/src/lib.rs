@@ -2,6 +2,7 @@
 //! tells what differs between two recordings.
 
 pub mod comparison;
+pub mod leaderboard;
 mod metrics;
 mod picture;
 mod record;

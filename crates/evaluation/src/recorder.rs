@@ -209,12 +209,12 @@ impl Evaluation {
         }
     }
 
-    /// Writes the self-contained report.
+    /// Writes the self-contained report. `sections`: HTML that stands below the summary.
     ///
     /// # Errors
     /// Where the file cannot be written.
-    pub fn write_report(&self, record: &Record, path: &Path) -> std::io::Result<()> {
-        std::fs::write(path, self.report(record))
+    pub fn write_report(&self, record: &Record, sections: &str, path: &Path) -> std::io::Result<()> {
+        std::fs::write(path, self.report(record, sections))
     }
 }
 

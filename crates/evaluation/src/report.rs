@@ -15,13 +15,13 @@ fn short(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 impl Evaluation {
-    /// The report as HTML.
-    pub fn report(&self, record: &Record) -> String {
+    /// The report as HTML. `sections`: HTML that stands below the summary.
+    pub fn report(&self, record: &Record, sections: &str) -> String {
         let comfort = self.comfort();
         let frames: Vec<_> = self
             .frames
@@ -45,6 +45,7 @@ impl Evaluation {
         .replace("</", "<\\/");
         let mut tables = String::new();
         let _ = write!(tables, "<h2>Summary</h2><pre>{}</pre>", escaped(&record.table()));
+        tables.push_str(sections);
         happenings(&mut tables, record);
         latencies(&mut tables, record);
         models(&mut tables, record);

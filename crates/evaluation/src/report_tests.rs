@@ -89,7 +89,7 @@ fn metrics_have_the_keys_that_others_read() {
 #[test]
 fn the_report_loads_nothing_and_text_from_messages_stays_text() {
     let evaluation = drive();
-    let html = evaluation.report(&record(&evaluation));
+    let html = evaluation.report(&record(&evaluation), "");
     assert!(!html.contains("http"), "an address");
     assert_eq!(html.matches("</script>").count(), 1);
     assert!(html.contains("&lt;/script&gt; &amp; more") && html.contains("lidar is silent"));
@@ -100,7 +100,7 @@ fn a_run_without_messages_is_no_success_and_still_gives_a_report() {
     let evaluation = Evaluation::new(None, car());
     let r = record(&evaluation);
     assert!(!r.succeeded() && r.mean_speed_mps == 0.0);
-    assert!(evaluation.report(&r).contains("<svg"));
+    assert!(evaluation.report(&r, "").contains("<svg"));
 }
 
 #[test]
