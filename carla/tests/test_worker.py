@@ -120,6 +120,15 @@ class Spawning(unittest.TestCase):
         error = asked("ego", sensors_file=SENSORS, start={"index": 20})["error"]
         self.assertEqual(error["message"], "no spawn point 20: the map has 20, 0 to 19")
 
+    def test_the_shipped_sensor_file_is_taken(self):
+        shipped = HERE.parent.parent / "params" / "carla_sensors.json"
+        if not shipped.exists():
+            self.skipTest(f"no {shipped}")
+        asked = Asked()
+        ok(asked("connect"))
+        spawned = ok(asked("ego", sensors_file=str(shipped)))["sensors"]
+        self.assertLessEqual({"lidar", "front", "gnss", "imu"}, set(spawned))
+
     def test_what_is_wrong_with_a_sensor_file_is_named(self):
         asked = Asked()
         ok(asked("connect"))
@@ -174,7 +183,7 @@ class Observing(unittest.TestCase):
         self.assertIsNone(seen[3]["parking"])
 
     def test_a_server_that_is_gone_is_told(self):
-        asked = Asked(fail_at_x=40.1, speed=8.0)
+        asked = Asked(fail_at_x=40.5, speed=8.0)
         asked.up()
         ok(asked("tick"))
         error = asked("tick")["error"]

@@ -2,8 +2,6 @@
 //! DDS, from a writer in this process.
 #![allow(missing_docs)]
 
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
@@ -16,9 +14,13 @@ use msgs::Message as _;
 use msgs::carla_msgs::msg::CarlaEgoVehicleControl;
 use node::{Qos, Time};
 use serde_json::{Value, json};
-use support::share;
 
 const LIMIT: Duration = Duration::from_secs(120);
+
+/// The repository, which holds what an installation has in its share folder.
+fn share() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
 
 /// `None`, with a word, where there is no Python.
 fn python() -> Option<String> {
@@ -39,7 +41,9 @@ struct Run {
 
 impl Run {
     fn new(name: &str, domain: u32) -> Self {
-        let folder = support::folder(&format!("carla_{name}"));
+        let folder = std::env::temp_dir().join(format!("ferrodrive_{}_carla_{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
         Self { folder, domain, port: 21000 + u16::try_from(domain).unwrap() }
     }
 
@@ -351,4 +355,35 @@ fn a_python_that_is_not_there_is_told_with_what_to_do() {
         said.contains("a Python with CARLA's client expected at /no/such/python, which is not there: run"),
         "{said}"
     );
+}
+
+/// A source's text with its literals in one piece.
+fn joined(text: &str) -> String {
+    let rust = regex::Regex::new(r"\\\n\s*").unwrap();
+    let python = regex::Regex::new(r#"(?:"\s*\n\s*f?"|" from error)"#).unwrap();
+    python.replace_all(&rust.replace_all(text, ""), "").into_owned()
+}
+
+#[test]
+fn messages_in_the_docs_are_those_of_the_programs() {
+    let share = share();
+    let mut sources = String::new();
+    for folder in ["cli/src/carla", "carla", "nodes/carla_bridge/src"] {
+        let Ok(files) = std::fs::read_dir(share.join(folder)) else { continue };
+        for file in files.map(|f| f.unwrap().path()).filter(|f| f.extension().is_some_and(|e| e == "rs" || e == "py")) {
+            sources += &joined(&std::fs::read_to_string(file).unwrap());
+        }
+    }
+    // What the client library says comes from the server.
+    let others = ["time-out of "];
+    let docs = std::fs::read_to_string(share.join("docs/carla.md")).unwrap();
+    let messages: Vec<&str> = docs.lines().filter_map(|line| line.strip_prefix("> ")).collect();
+    assert!(messages.len() > 10);
+    for message in messages {
+        for part in message.trim_start_matches("warning: ").split('…').map(|part| part.trim_matches(['(', ')', '`']))
+        {
+            let known = sources.contains(part) || others.iter().any(|other| part.contains(other));
+            assert!(known, "docs/carla.md has `{part}` of `{message}`, and no program says so");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use evaluation::leaderboard::{End, InfractionKind, Judge, Observation, RouteOutcome, ScoredRoute};
 use evaluation::{Evaluation, Event, Record, RunFacts};
-use geometry::Pose2;
+use geometry::{Map, Pose2};
 use msgs::autoware_perception_msgs::msg::{ObjectClassification, TrackedObject, TrackedObjects};
 use msgs::nav_msgs::msg::Odometry;
 use node::{Shared, Time};
@@ -51,7 +51,7 @@ impl Judged {
         // `base_link` lies behind the middle of the box by half of the wheelbase.
         let behind = self.car.center_x - self.vehicle.wheelbase_m / 2.0;
         let [cos, sin] = [at.yaw.cos(), at.yaw.sin()];
-        let base = Pose2::new(at.position.x + behind * cos, at.position.y + behind * sin, at.yaw);
+        let base: Pose2<Map> = Pose2::new(at.position.x + behind * cos, at.position.y + behind * sin, at.yaw);
         let mut odometry = Odometry::default();
         let pose = &mut odometry.pose.pose;
         (pose.position.x, pose.position.y, pose.orientation) = (base.position.x, base.position.y, quaternion(base.yaw));

@@ -70,8 +70,6 @@ pub struct Weathered {
 /// The car that was put into the world.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Ego {
-    /// CARLA's id.
-    pub id: u64,
     /// Its blueprint.
     #[serde(rename = "type")]
     pub kind: String,

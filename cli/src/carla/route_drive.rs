@@ -31,8 +31,9 @@ use crate::stack;
 
 /// The next goal is said this far before the last one, m: nobody brakes for a goal on the way.
 const GOAL_AHEAD_M: f64 = 80.0;
-/// How long a frame may last while no command came yet.
-const WAITING_FRAME: Duration = Duration::from_millis(50);
+/// How long a frame waits while no command came yet: so long that the bridge does not take the world for one that waits for
+/// nobody.
+const WAITING_FRAME: Duration = Duration::from_millis(500);
 /// A line for the user after so much simulated time, s.
 const LINE_S: f64 = 20.0;
 /// Frames that a warning of slowness rests on.
@@ -79,7 +80,6 @@ struct Lockstep {
     in_a_row: u64,
     server: Duration,
     command: Duration,
-    told_slow: bool,
 }
 
 /// Drives one route.
@@ -410,8 +410,8 @@ async fn frame(
 
 impl Lockstep {
     /// Said once, where frames take much longer than they last.
-    fn slow(&mut self, step_s: f64) -> Option<String> {
-        if self.told_slow || self.ticks != SLOW_FRAMES {
+    fn slow(&self, step_s: f64) -> Option<String> {
+        if self.ticks != SLOW_FRAMES {
             return None;
         }
         let mean = |time: Duration| time.as_secs_f64() / self.ticks as f64;
@@ -419,17 +419,16 @@ impl Lockstep {
         if server + command < SLOW * step_s {
             return None;
         }
-        self.told_slow = true;
-        let rates = format!("{:.0} Hz became {:.0} Hz", 1.0 / step_s, 1.0 / (server + command));
+        let (wanted, got) = (1.0 / step_s, 1.0 / (server + command));
         Some(if server > command {
             format!(
-                "{rates}: the server takes {server:.2} s for a frame of {step_s} s; start it with -quality-level=Low, or make \
-                 the camera smaller in the sensor file"
+                "{wanted:.0} Hz became {got:.0} Hz: the server takes {server:.2} s for a frame of {step_s} s; start it with \
+                 -quality-level=Low, or make the camera smaller in the sensor file"
             )
         } else {
             format!(
-                "{rates}: the stack takes {command:.2} s for the command of a frame of {step_s} s; `ferrodrive models bench` \
-                 says what the models take here"
+                "{wanted:.0} Hz became {got:.0} Hz: the stack takes {command:.2} s for the command of a frame of {step_s} s; \
+                 `ferrodrive models bench` says what the models take here"
             )
         })
     }

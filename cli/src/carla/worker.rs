@@ -54,20 +54,19 @@ impl Worker {
         let script = std::env::var_os(WORKER).map_or_else(|| share.join("carla/worker.py"), Into::into);
         let own = share.join(".ferrodrive/carla/bin/python");
         let python = std::env::var_os(PYTHON).map_or(own, Into::into);
-        let missing = |what: &str, path: &Path, todo: &str| {
-            WorkerError::Missing(format!("{what} expected at {}, which is not there: {todo}", path.display()))
-        };
         if !script.is_file() {
-            return Err(missing(
-                "the worker for CARLA",
-                &script,
-                "set FERRODRIVE_SHARE to the folder that holds carla/",
-            ));
+            return Err(WorkerError::Missing(format!(
+                "the worker for CARLA expected at {}, which is not there: set FERRODRIVE_SHARE to the folder that holds carla/",
+                script.display()
+            )));
         }
         // A bare name is looked up by the system.
         if python.components().count() > 1 && !python.is_file() {
-            let todo = format!("run `tools/setup.sh carla`, or name a Python that has the package `carla` in {PYTHON}");
-            return Err(missing("a Python with CARLA's client", &python, &todo));
+            return Err(WorkerError::Missing(format!(
+                "a Python with CARLA's client expected at {}, which is not there: run `tools/setup.sh carla`, or name a \
+                 Python that has the package `carla` in {PYTHON}",
+                python.display()
+            )));
         }
         let mut child = Command::new(&python)
             .arg(&script)
