@@ -1,7 +1,8 @@
 #!/bin/sh
 # Makes the trajectory predictor anew: generates towns, records traffic in them, then reduces a teacher to the INT8 file that
 # is deployed, and measures each step. Needs Python with what training/requirements.txt names (set PYTHON to choose one).
-# Takes an hour on two cores. With KEEP=1 data are kept and steps that are done are not done again.
+# Takes an hour on two cores. With KEEP=1 data are kept and steps that are done are not done again; UNTIL=record ends with the
+# recording.
 set -eu
 cd "$(dirname "$0")/.."
 data=training/data/trajectory_predictor
@@ -18,4 +19,5 @@ if [ -z "${KEEP:-}" ]; then
     for town in 1001 1002 1003 1004 1005 1006 1007 1008; do record $town train 1001..1012; done
     for town in 3001 3002; do record $town test 3001..3004; done
 fi
+if [ "${UNTIL:-}" = record ]; then exit 0; fi
 exec "${PYTHON:-python3}" training/reduce.py trajectory_predictor "$@"
