@@ -22,9 +22,7 @@ use msgs::lifecycle_msgs::srv::{ChangeState, ChangeStateRequest};
 use serde_json::{Value, json};
 
 const DEFAULT_MINUTES: f64 = 2.0;
-const MEMORY_PERIOD: Duration = Duration::from_secs(1);
-/// Of so many looks the least counts: what is held, without the messages that are just being handled.
-const LOOKS: usize = 10;
+const MEMORY_PERIOD: Duration = Duration::from_secs(10);
 /// Until every node is up and found.
 const STARTING: Duration = Duration::from_secs(30);
 /// Nothing was published for so long: quiet.
@@ -190,8 +188,6 @@ fn memory(points: &[(f64, f64)]) -> Value {
     let last = points.last().map_or(0.0, |(at, _)| *at);
     let warm = f64::min(WARM, last / 2.0);
     let settled: Vec<_> = points.iter().copied().filter(|(at, _)| *at >= warm).collect();
-    let least = |looks: &[(f64, f64)]| looks.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1));
-    let settled: Vec<_> = settled.chunks(LOOKS).filter_map(least).collect();
     let (slope, grown) = (slope_per_hour(&settled), growth(&settled));
     let flat = slope <= FLAT_MB_PER_H && grown <= FLAT_MB.max(FLAT_MB_PER_H * (last - warm) / 3600.0);
     json!({

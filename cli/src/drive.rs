@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use bag::{Recorder, Sink};
 use evaluation::{Evaluation, Latency, ModelUse, Record, RunFacts};
 use middleware::{LatencySummary, Lockstep, composed};
@@ -171,19 +171,20 @@ pub fn load(share: &Path, options: &Options) -> anyhow::Result<Stack> {
     let launch = options.launch.clone().unwrap_or_else(|| share.join("launch/drive.launch.xml"));
     let map = options.map.clone().unwrap_or_else(|| share.join("maps/town.xodr"));
     let mut stack = Stack::load(share, &launch, &options.arguments, &map)?;
-    if !stack.nodes.iter().any(|node| node.executable == "simulator") {
-        bail!("launch file {}: expected a simulator among its nodes, got none", launch.display());
-    }
+    let world = ["simulator", "carla_stand_in"]
+        .into_iter()
+        .find(|world| stack.nodes.iter().any(|node| node.executable == *world))
+        .with_context(|| format!("launch file {}: expected a simulator among its nodes, got none", launch.display()))?;
     match options.scenario.as_str() {
-        suite @ ("drive" | "smoke") => stack.set("simulator", "suite", suite),
+        suite @ ("drive" | "smoke") => stack.set(world, "suite", suite),
         file => {
             let path = fs::canonicalize(file)
                 .with_context(|| format!("scenario `{file}`: expected drive, smoke or a scenario file (TOML)"))?;
-            stack.set("simulator", "scenario", &path.display().to_string());
+            stack.set(world, "scenario", &path.display().to_string());
         }
     }
     if let Some(seed) = options.seed {
-        stack.set("simulator", "seed", &seed.to_string());
+        stack.set(world, "seed", &seed.to_string());
     }
     Ok(stack)
 }
@@ -238,7 +239,10 @@ fn process_nodes(share: &Path, options: &Options, stack: &Stack) -> anyhow::Resu
     let mut nodes = stack.nodes.clone();
     for node in &mut nodes {
         node.set("map_path", map.display().to_string());
-        node.set("use_sim_time", "true");
+        // It keeps to the wall clock: it tells when the world's stands.
+        if node.executable != "carla_bridge" {
+            node.set("use_sim_time", "true");
+        }
         // A drive that goes on without one of its nodes would measure something else.
         node.ends_all = !node.respawn;
     }

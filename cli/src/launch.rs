@@ -1,8 +1,8 @@
 //! Launch files in ROS 2's XML format: what `ros2 launch` reads is read here as well.
 //!
 //! Known: `launch`, `arg`, `let`, `include`, `group`, `push-ros-namespace`, `set_remap`, `set_parameter`, `set_env`, `node` with
-//! `param`, `remap` and `env`, the attributes `if` and `unless`, and the substitutions `$(var x)`, `$(env X default)`, `$(find-pkg-share ferrodrive)`, `$(dirname)`.
-//! Anything else is an error that names the element and its line.
+//! `param`, `remap` and `env`, the attributes `if` and `unless`, and the substitutions `$(var x)`, `$(env X default)`, `$(find-pkg-share ferrodrive)`, `$(dirname)`,
+//! and of `$(eval '…')` one comparison of two texts in quotes: `$(eval '"$(var x)" == "y"')`. Anything else is an error that names the element and its line.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -203,10 +203,16 @@ impl Scope<'_> {
                     .map_err(|_| self.error(element, format!("the environment variable `{name}` is not set")))?,
                 ["env", name, default] => std::env::var(name).unwrap_or_else(|_| (*default).to_owned()),
                 ["find-pkg-share", "ferrodrive"] => share.display().to_string(),
+                ["eval", expression @ ..] => compare(&expression.join(" "))
+                    .ok_or_else(|| {
+                        let expected = "one comparison of two texts in quotes, as '\"a\" == \"b\"'";
+                        self.error(element, format!("eval: expected {expected}, got `{}`", expression.join(" ")))
+                    })?
+                    .into(),
                 ["dirname"] => self.path.parent().unwrap_or(Path::new(".")).display().to_string(),
                 other => {
                     let reason = format!(
-                        "substitution `$({})`: expected var, env, dirname or find-pkg-share ferrodrive",
+                        "substitution `$({})`: expected var, env, dirname or find-pkg-share ferrodrive, or eval",
                         other.join(" ")
                     );
                     return Err(self.error(element, reason));
@@ -216,6 +222,22 @@ impl Scope<'_> {
         }
         Ok(text)
     }
+}
+
+/// `True` or `False`, as Python says it; `None` where the expression is no comparison of two texts in quotes.
+fn compare(expression: &str) -> Option<&'static str> {
+    let inner = ['\'', '"'].into_iter().find_map(|q| expression.strip_prefix(q)?.strip_suffix(q))?;
+    let (equal, (left, right)) = match (inner.split_once("=="), inner.split_once("!=")) {
+        (Some(sides), None) => (true, sides),
+        (None, Some(sides)) => (false, sides),
+        _ => return None,
+    };
+    let text = |side: &str| {
+        let side = side.trim();
+        let quoted = ['\'', '"'].into_iter().find_map(|q| side.strip_prefix(q)?.strip_suffix(q))?;
+        (!quoted.contains(['\'', '"'])).then(|| quoted.to_owned())
+    };
+    Some(if (text(left)? == text(right)?) == equal { "True" } else { "False" })
 }
 
 impl Reader<'_> {

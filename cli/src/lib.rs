@@ -22,5 +22,6 @@ mod recording_file;
 pub mod replay;
 pub mod ros_arguments;
 pub mod run;
+pub mod simulate;
 pub mod stack;
 pub mod topic_filter;

@@ -34,6 +34,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use ferrodrive::drive::{self, ClockKind};
+use ferrodrive::simulate::{self, As};
 use ferrodrive::{evaluate, installation, launch, launch_command, parameters, rcl_arguments, ros_arguments, run};
 use middleware::live::LogLines;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -68,6 +69,8 @@ enum Command {
     Compare(compare_command::CompareArguments),
     /// Runs one node as a ROS 2 node on DDS.
     Run(RunArguments),
+    /// Publishes another simulator's topics from our own: a stand-in, to try the way from there to the car.
+    Simulate(SimulateArguments),
     /// Starts the nodes of a launch file on DDS, each as a process, until Ctrl-C.
     Launch(LaunchArguments),
     /// Drives in CARLA, which somebody has started.
@@ -157,6 +160,43 @@ struct RunArguments {
 }
 
 #[derive(Args)]
+struct SimulateArguments {
+    /// Whose place is taken: carla-native (0.9.16 with --ros2) or carla-ros-bridge (0.9.13). What runs is no CARLA: our
+    /// simulator with those topics, types, quality of service, frames and peculiarities
+    #[arg(long = "as", value_name = "CONTRACT", value_parser = simulated)]
+    contract: As,
+    /// Role name of the vehicle: /carla/ROLE_NAME/...
+    #[arg(long, default_value = "hero")]
+    role_name: String,
+    /// OpenDRIVE (.xodr) file [default: the town that is shipped]
+    #[arg(long)]
+    map: Option<PathBuf>,
+    /// drive (a long route in dense traffic), smoke (600 to 1000 m), or a scenario file (TOML)
+    #[arg(long, default_value = "smoke")]
+    scenario: String,
+    /// Fixes route, traffic and noise [default: what params/carla_stand_in.param.yaml says]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Frames wait for no command
+    #[arg(long)]
+    free_running: bool,
+    /// At most so much simulated time for each of the wall clock's
+    #[arg(long, default_value_t = 1.0)]
+    speed: f64,
+    /// Leaves out a peculiarity of the version, for tests: imu_axes, imu_yaw, focal_length, georeference, steer_sign, frames
+    #[arg(long)]
+    without: Vec<String>,
+}
+
+fn simulated(text: &str) -> Result<As, String> {
+    match text {
+        "carla-native" => Ok(As::CarlaNative),
+        "carla-ros-bridge" => Ok(As::CarlaRosBridge),
+        _ => Err(format!("expected carla-native or carla-ros-bridge, got `{text}`")),
+    }
+}
+
+#[derive(Args)]
 struct LaunchArguments {
     /// Launch file in ROS 2's XML format
     file: PathBuf,
@@ -209,7 +249,7 @@ fn main() -> ExitCode {
     let command = Cli::parse_from(rcl_arguments::given(std::env::args_os())).command;
     match &command {
         // They choose their own.
-        Command::Run(_) | Command::Launch(_) => {}
+        Command::Run(_) | Command::Launch(_) | Command::Simulate(_) => {}
         Command::Bag(bag) if bag.is_live() => log_to_console("info"),
         Command::Carla(_) => log_to_console("warn"),
         _ => log_to_console("error"),
@@ -221,6 +261,7 @@ fn main() -> ExitCode {
         Command::Replay(arguments) => arguments.run(),
         Command::Compare(arguments) => arguments.run(),
         Command::Run(arguments) => run_node(&arguments),
+        Command::Simulate(arguments) => run_simulate(arguments),
         Command::Launch(arguments) => run_launch(arguments),
         Command::Carla(command) => command.run(),
         Command::Map(command) => command.run(),
@@ -268,6 +309,23 @@ fn run_node(arguments: &RunArguments) -> anyhow::Result<bool> {
     let (share, mut parsed) = (installation::share()?, parsed?);
     parsed.node.parameters.splice(0..0, launch::shipped_parameters(&share, &arguments.executable));
     run::run(&share, &parsed, Some(log))?;
+    Ok(true)
+}
+
+fn run_simulate(arguments: SimulateArguments) -> anyhow::Result<bool> {
+    rcl_arguments::hide()?;
+    let log = log_to_rosout("info");
+    let options = simulate::Options {
+        contract: arguments.contract,
+        role_name: arguments.role_name,
+        map: arguments.map,
+        scenario: arguments.scenario,
+        seed: arguments.seed,
+        free_running: arguments.free_running,
+        speed: arguments.speed,
+        without: arguments.without,
+    };
+    simulate::simulate(&installation::share()?, &options, log)?;
     Ok(true)
 }
 

@@ -41,7 +41,7 @@ struct LockstepParameters {
 type Factory = fn(&Parameters, &str, &mut Ports, &Context) -> anyhow::Result<Box<dyn Node>>;
 
 /// Every kind of node there is.
-const KINDS: [(&str, Factory); 10] = [
+const KINDS: [(&str, Factory); 12] = [
     kind::<simulator::Simulator>(),
     kind::<localizer::Localizer>(),
     kind::<lidar_detector::LidarDetector>(),
@@ -52,6 +52,8 @@ const KINDS: [(&str, Factory); 10] = [
     kind::<motion_planner::MotionPlanner>(),
     kind::<trajectory_follower::TrajectoryFollower>(),
     kind::<safety_supervisor::SafetySupervisor>(),
+    kind::<carla_bridge::CarlaBridge>(),
+    kind::<carla_stand_in::CarlaStandIn>(),
 ];
 
 const fn kind<N: Definition>() -> (&'static str, Factory) {

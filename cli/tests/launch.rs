@@ -100,6 +100,17 @@ fn what_counts_is_what_counts_under_ros2_launch() {
 }
 
 #[test]
+fn two_texts_are_compared() {
+    let text = r#"<launch>
+        <arg name="lights" default="camera"/>
+        <node pkg="ferrodrive" exec="localizer" if="$(eval '&quot;$(var lights)&quot; == &quot;camera&quot;')"/>
+        <node pkg="ferrodrive" exec="simulator" if="$(eval &quot;'$(var lights)' != 'camera'&quot;)"/>
+    </launch>"#;
+    let started = |lights: &str| read_text("eval", text, &[("lights", lights)]).unwrap().remove(0).executable;
+    assert_eq!((started("camera").as_str(), started("bridge").as_str()), ("localizer", "simulator"));
+}
+
+#[test]
 fn what_is_wrong_is_said_with_file_and_line() {
     for (name, text, expected) in [
         ("tag", "<launch>\n<executable cmd='x'/>\n</launch>", "line 2: expected arg, let"),
@@ -108,6 +119,7 @@ fn what_is_wrong_is_said_with_file_and_line() {
         ("exec", "<launch><node pkg='ferrodrive'/></launch>", "<node> needs the attribute `exec`"),
         ("if", "<launch><group if='maybe'/></launch>", "expected true or false, got `maybe`"),
         ("subst", "<launch><let name='a' value='$(command rm)'/></launch>", "expected var, env, dirname"),
+        ("eval", "<launch><let name='a' value='$(eval 1 + 1)'/></launch>", "expected one comparison of two texts"),
         ("open", "<launch><let name='a' value='$(var'/></launch>", "`$(` without `)`"),
         ("prefix", "<launch><node pkg='ferrodrive' exec='x' launch-prefix='gdb'/></launch>", "got `launch-prefix`"),
         ("scoped", "<launch><group scoped='false'/></launch>", "<group>: expected if, unless, got `scoped`"),

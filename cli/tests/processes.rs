@@ -1,68 +1,13 @@
 //! Nodes as processes: each is killed in turn during a drive; the car stops with the reason told, and the node rejoins.
 #![allow(missing_docs)]
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
-/// What the launcher says, line by line.
-struct Launch {
-    child: Child,
-    lines: Receiver<String>,
-    heard: Vec<String>,
-}
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod support;
 
-impl Launch {
-    fn start() -> Self {
-        let share = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_ferrodrive"))
-            .args(["launch", "launch/drive.launch.xml", "respawn:=true"])
-            .current_dir(&share)
-            .env("FERRODRIVE_SHARE", &share)
-            .env("ROS_DOMAIN_ID", "111")
-            .env("ROS_LOCALHOST_ONLY", "1")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let (sender, lines) = sync_channel(10_000);
-        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        Self { child, lines, heard: Vec::new() }
-    }
-
-    /// Waits for a line that holds all of these, from here on.
-    fn wait_for(&mut self, parts: &[&str]) -> String {
-        let end = Instant::now() + Duration::from_secs(60);
-        while let Ok(line) = self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
-            self.heard.push(line.clone());
-            if parts.iter().all(|part| line.contains(part)) {
-                return line;
-            }
-        }
-        panic!("no line with {parts:?} within a minute after:\n{}", self.heard.join("\n"));
-    }
-
-    /// The process that runs the node now.
-    fn process(&self, node: &str) -> String {
-        let started = self
-            .heard
-            .iter()
-            .rev()
-            .find(|l| l.contains(&format!("[{node}-")) && l.contains("process started"))
-            .unwrap();
-        started.trim_end_matches(']').rsplit('[').next().unwrap().to_owned()
-    }
-}
-
-impl Drop for Launch {
-    fn drop(&mut self) {
-        // The nodes end with the launcher.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use support::Launch;
 
 fn signal(name: &str, process: &str) {
     assert!(Command::new("kill").args([name, process]).status().unwrap().success());
@@ -70,7 +15,7 @@ fn signal(name: &str, process: &str) {
 
 #[test]
 fn stops_with_the_reason_when_a_node_is_killed_and_goes_on_when_it_is_back() {
-    let mut launch = Launch::start();
+    let mut launch = Launch::start(&["launch/drive.launch.xml", "respawn:=true"], 111);
     launch.wait_for(&["[safety_supervisor-", "INFO", "ok"]);
     for node in [
         "localizer",

@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -120,5 +122,64 @@ impl Peer {
     pub fn end(mut self) {
         drop(self.stdin.take());
         assert!(self.child.end().status.success());
+    }
+}
+
+/// What the launcher says, line by line.
+pub struct Launch {
+    pub child: Child,
+    lines: Receiver<String>,
+    pub heard: Vec<String>,
+}
+
+impl Launch {
+    /// `ferrodrive launch` with these arguments.
+    pub fn start(arguments: &[&str], domain: u32) -> Self {
+        let share = share();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ferrodrive"))
+            .arg("launch")
+            .args(arguments)
+            .current_dir(&share)
+            .env("FERRODRIVE_SHARE", &share)
+            .env("ROS_DOMAIN_ID", domain.to_string())
+            .env("ROS_LOCALHOST_ONLY", "1")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (sender, lines) = sync_channel(10_000);
+        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { child, lines, heard: Vec::new() }
+    }
+
+    /// Waits for a line that holds all of these, from here on.
+    pub fn wait_for(&mut self, parts: &[&str]) -> String {
+        let end = Instant::now() + Duration::from_secs(60);
+        while let Ok(line) = self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            self.heard.push(line.clone());
+            if parts.iter().all(|part| line.contains(part)) {
+                return line;
+            }
+        }
+        panic!("no line with {parts:?} within a minute after:\n{}", self.heard.join("\n"));
+    }
+
+    /// The process that runs the node now.
+    pub fn process(&self, node: &str) -> String {
+        let started = self
+            .heard
+            .iter()
+            .rev()
+            .find(|l| l.contains(&format!("[{node}-")) && l.contains("process started"))
+            .unwrap();
+        started.trim_end_matches(']').rsplit('[').next().unwrap().to_owned()
+    }
+}
+
+impl Drop for Launch {
+    fn drop(&mut self) {
+        // The nodes end with the launcher.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

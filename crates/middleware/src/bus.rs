@@ -1,6 +1,6 @@
 //! What the tasks of one process share: topics, mailboxes, time, and the way out to a wire.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -49,9 +49,16 @@ pub(crate) struct Bus<T> {
     started: Instant,
     /// Newest simulated time, nanoseconds; negative until a clock message came.
     simulated: AtomicI64,
+    /// How often simulated time began anew.
+    restarts: AtomicU64,
+    /// Told when it does.
+    pub restarted: Notify,
     ended: AtomicBool,
     pub end: Notify,
 }
+
+/// Simulated time that goes back by more than this is another run's, ns: clock messages out of order are not.
+const RESTART_NS: i64 = 1_000_000_000;
 
 impl<T: Tap> Bus<T> {
     /// For the members of a graph; takes its topics.
@@ -71,6 +78,8 @@ impl<T: Tap> Bus<T> {
             wire,
             started: Instant::now(),
             simulated: AtomicI64::new(-1),
+            restarts: AtomicU64::new(0),
+            restarted: Notify::new(),
             ended: AtomicBool::new(false),
             end: Notify::new(),
         })
@@ -105,10 +114,19 @@ impl<T: Tap> Bus<T> {
         let before = self.simulated.swap(time, Ordering::AcqRel);
         if time < before {
             tracing::warn!("simulated time went back from {} to {}", Time(before), Time(time));
+            if self.source == TimeSource::Received && time < before - RESTART_NS {
+                self.restarts.fetch_add(1, Ordering::AcqRel);
+                self.restarted.notify_waiters();
+            }
         }
         if self.source == TimeSource::Received {
             self.mailboxes.iter().for_each(|mailbox| mailbox.arrived.notify_one());
         }
+    }
+
+    /// How often simulated time began anew.
+    pub fn restarts(&self) -> u64 {
+        self.restarts.load(Ordering::Acquire)
     }
 
     /// Publishes a node's message inside the process and out of it; `output`: `None` for its diagnostics.

@@ -6,13 +6,13 @@ use vehicle::{Vehicle, VehicleState};
 use crate::lidar::Ground;
 
 /// Standard gravity, m/s².
-pub(crate) const GRAVITY: f64 = 9.80665;
+pub const GRAVITY: f64 = 9.80665;
 /// Friction of dry asphalt.
 const FRICTION: f64 = 0.9;
 /// Cornering stiffness of an axle for each newton of its load, 1/rad (Rajamani, table 2.1).
 const STIFFNESS: f64 = 10.0;
 /// Share of the grade's force that the drive train's own controller takes out.
-const GRADE_COMPENSATION: f64 = 0.8;
+pub const GRADE_COMPENSATION: f64 = 0.8;
 /// Below the first speed the car is kinematic, above the second it is dynamic, between them both are mixed, m/s.
 const BLEND_MPS: [f64; 2] = [2.0, 4.0];
 const SUBSTEPS: usize = 5;

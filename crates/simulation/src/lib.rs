@@ -18,7 +18,7 @@ mod traffic;
 mod world;
 
 pub use actor::{Actor, ActorClass};
-pub use dynamics::{Command, EgoState};
+pub use dynamics::{Command, EgoState, GRADE_COMPENSATION, GRAVITY};
 pub use event::{Counts, EventKind, WorldEvent};
 pub use fault::Fault;
 pub use random::Random;

@@ -108,11 +108,11 @@ impl Node for Localizer {
         } else if let Some(fix) = event.message(self.gnss) {
             self.on_fix(fix, event.now)
         } else if let Some(report) = event.message(self.velocity) {
-            self.on_velocity(report, outputs)
+            !self.parameters.wheels || self.on_velocity(report, outputs)
         } else if let Some(report) = event.message(self.steering) {
             let angle = f64::from(report.steering_tire_angle);
             let sound = angle.is_finite();
-            if sound {
+            if sound && self.parameters.wheels {
                 self.steering_rad = Some((Time::from(&report.stamp), angle));
             }
             sound
@@ -330,6 +330,13 @@ impl Localizer {
         if self.filter.is_none() {
             return Some(self.starts.wanted());
         }
+        if !p.wheels {
+            let silent = imu > p.imu_timeout_s;
+            return silent.then(|| match self.imu_at {
+                None => "waiting for ~/input/imu".into(),
+                Some(_) => format!("no IMU for {imu:.1} s, and no wheels to stand in for it"),
+            });
+        }
         if self.imu_at.is_none() && self.wheels.is_none() {
             return Some("waiting for ~/input/imu and ~/input/velocity_status".into());
         }
@@ -352,7 +359,14 @@ impl Localizer {
         if age(self.imu_at) > p.imu_timeout_s {
             complaints.push("no IMU: turning by the steering angle".into());
         }
-        if age(self.wheels.map(|w| w.0)) > p.wheels_timeout_s {
+        let adrift = !p.wheels && outage > p.gnss_outage_stop_s && self.fix_at.is_some();
+        if !p.wheels {
+            if adrift {
+                let reason =
+                    format!("no GNSS fix for {outage:.0} s and no wheels: the speed rests on the accelerometer alone");
+                complaints.push(reason);
+            }
+        } else if age(self.wheels.map(|w| w.0)) > p.wheels_timeout_s {
             complaints.push("no wheel speed: speed by accelerometer and GNSS".into());
         } else if self.wheels_rejected > 25 {
             complaints.push("wheel speed contradicts accelerometer and GNSS and is not used".into());
@@ -368,7 +382,7 @@ impl Localizer {
             let limit = p.max_lateral_sigma_m;
             complaints.insert(0, format!("place across the lane is known to {sigma:.1} m only, limit {limit} m"));
             Status::error(complaints.join("; "))
-        } else if self.fixes_rejected > p.max_rejections {
+        } else if adrift || self.fixes_rejected > p.max_rejections {
             Status::error(complaints.join("; "))
         } else if complaints.is_empty() {
             Status::ok()

@@ -7,12 +7,14 @@ use crate::Noise;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parameters {
+    pub(crate) wheels: bool,
     pub(crate) gnss_antenna_x_m: f64,
     pub(crate) gnss_antenna_y_m: f64,
     pub(crate) gnss_antenna_z_m: f64,
     pub(crate) gnss_slow_share: f64,
     pub(crate) gnss_slow_s: f64,
     pub(crate) gnss_outage_warn_s: f64,
+    pub(crate) gnss_outage_stop_s: f64,
     pub(crate) gate_sigma: f64,
     pub(crate) max_rejections: u32,
     pub(crate) max_lateral_sigma_m: f64,
@@ -41,6 +43,7 @@ impl Parameters {
             ("gnss_slow_share", self.gnss_slow_share, 0.0..=0.99),
             ("gnss_slow_s", self.gnss_slow_s, 1.0..=3600.0),
             ("gnss_outage_warn_s", self.gnss_outage_warn_s, 0.2..=60.0),
+            ("gnss_outage_stop_s", self.gnss_outage_stop_s, 0.2..=60.0),
             ("gate_sigma", self.gate_sigma, 2.0..=10.0),
             ("max_rejections", f64::from(self.max_rejections), 3.0..=1000.0),
             ("max_lateral_sigma_m", self.max_lateral_sigma_m, 0.1..=10.0),

@@ -54,6 +54,24 @@ fn without_wheels_it_holds_the_speed_by_accelerometer_and_gnss_and_warns() {
 }
 
 #[test]
+fn a_car_without_wheels_on_the_graph_is_placed_by_gnss_and_imu_and_lost_without_gnss() {
+    let outage = Fault::GnssOutage { from_s: 30.0, until_s: Some(40.0) };
+    let mut bench = Bench::without_wheels(&town(), 2001, vec![outage]);
+    bench.run(29.0);
+    assert_eq!(bench.status.level, Level::Ok, "{:?}", bench.status);
+    let (lateral, speed) = worst(&bench, 10.0);
+    println!("no wheels on the graph: max lateral {lateral:.2} m, speed {speed:.2} m/s");
+    assert!(lateral < 0.5 && speed < 0.6);
+    let before = bench.samples.last().unwrap().sigma_m;
+    bench.run(7.0);
+    assert!(bench.samples.last().unwrap().sigma_m > before);
+    assert_eq!(bench.status.level, Level::Error, "{:?}", bench.status);
+    assert!(bench.status.message.contains("no GNSS fix for"), "{:?}", bench.status);
+    bench.run(8.0);
+    assert_eq!(bench.status.level, Level::Ok, "{:?}", bench.status);
+}
+
+#[test]
 fn wheels_stuck_at_zero_are_not_believed() {
     let mut bench = Bench::new(&town(), 2001, Vec::new());
     bench.tamper = Box::new(|t, name, message| {

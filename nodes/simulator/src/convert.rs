@@ -29,7 +29,8 @@ pub(crate) fn quaternion(q: &UnitQuaternion<f64>) -> Quaternion {
     Quaternion { x: q.i, y: q.j, z: q.k, w: q.w }
 }
 
-pub(crate) fn pose(planar: Pose2<Map>, z: f64) -> Pose {
+/// A planar pose at a height, m.
+pub fn pose(planar: Pose2<Map>, z: f64) -> Pose {
     let mut pose = Pose { orientation: quaternion(&planar.quaternion()), ..Pose::default() };
     (pose.position.x, pose.position.y, pose.position.z) = (planar.position.x, planar.position.y, z);
     pose
@@ -146,7 +147,8 @@ pub(crate) fn transform(isometry: &Isometry3<f64>, child: &str, stamp: Stamp) ->
     transform
 }
 
-pub(crate) fn odometry(ego: &EgoState, stamp: Stamp) -> Odometry {
+/// The true state of the car, of `base_link` in `map`.
+pub fn odometry(ego: &EgoState, stamp: Stamp) -> Odometry {
     let mut message =
         Odometry { header: header(stamp, "map"), child_frame_id: "base_link".into(), ..Odometry::default() };
     message.pose.pose = pose(ego.vehicle.pose, ego.z);
@@ -158,7 +160,8 @@ pub(crate) fn odometry(ego: &EgoState, stamp: Stamp) -> Odometry {
     message
 }
 
-pub(crate) fn objects(actors: &[Actor], stamp: Stamp) -> TrackedObjects {
+/// The true states of all road users, in `map`.
+pub fn objects(actors: &[Actor], stamp: Stamp) -> TrackedObjects {
     TrackedObjects { header: header(stamp, "map"), objects: actors.iter().map(object).collect() }
 }
 
@@ -209,7 +212,8 @@ fn value(key: &str, value: impl ToString) -> KeyValue {
     KeyValue { key: key.into(), value: value.to_string() }
 }
 
-pub(crate) fn events(events: &[WorldEvent], stamp: Stamp) -> DiagnosticArray {
+/// What the world recorded, one status an event.
+pub fn events(events: &[WorldEvent], stamp: Stamp) -> DiagnosticArray {
     let status = events.iter().map(|event| {
         let (kind, message, mut values) = describe(&event.kind);
         values.push(value("time_s", event.time_s));
@@ -250,7 +254,8 @@ fn describe(kind: &EventKind) -> (&'static str, String, Vec<KeyValue>) {
     }
 }
 
-pub(crate) fn score(world: &World, stamp: Stamp) -> DiagnosticArray {
+/// What the drive comes to so far.
+pub fn score(world: &World, stamp: Stamp) -> DiagnosticArray {
     let counts = world.counts();
     let values = vec![
         value("route_completion", world.progress()),

@@ -4,5 +4,6 @@ mod convert;
 mod parameters;
 mod simulator;
 
+pub use convert::{events, objects, odometry, pose, score};
 pub use parameters::{Parameters, ScenarioChoice};
 pub use simulator::Simulator;

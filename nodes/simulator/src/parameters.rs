@@ -50,7 +50,10 @@ pub struct Parameters {
 
 impl Parameters {
     /// Checks the ranges.
-    pub(crate) fn check(&self) -> Result<(), NodeError> {
+    ///
+    /// # Errors
+    /// Which parameter is out of its range.
+    pub fn check(&self) -> Result<(), NodeError> {
         NodeError::check_range("min_route_m", self.min_route_m, 50.0..=20_000.0)?;
         NodeError::check_range("command_timeout_s", self.command_timeout_s, 0.05..=5.0)?;
         NodeError::check_range("initial_position_deviation_m", self.initial_position_deviation_m, 0.0..=5.0)?;
@@ -86,7 +89,8 @@ impl Parameters {
         Ok(())
     }
 
-    pub(crate) fn suite_of_sensors(&self) -> SensorSuite {
+    /// The sensors that they describe.
+    pub fn suite_of_sensors(&self) -> SensorSuite {
         SensorSuite {
             lidar: self.lidar.clone(),
             lidar_mount: self.lidar_mount,

@@ -67,14 +67,41 @@ impl Task {
     }
 
     pub async fn run<T: Tap + 'static>(mut self, bus: Arc<Bus<T>>) {
+        let mut restarts = bus.restarts();
         loop {
+            let restarted = bus.restarted.notified();
+            tokio::pin!(restarted);
+            restarted.as_mut().enable();
+            if bus.restarts() != restarts {
+                restarts = bus.restarts();
+                self.begin_anew().await;
+            }
             if let Err(error) = self.answer(&bus).await {
                 tracing::warn!(node = self.name.as_str(), "{error}");
                 // What cannot be read is gone; what came after it still waits.
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;
                 continue;
             }
-            self.asked.notified().await;
+            tokio::select! {
+                () = self.asked.notified() => {}
+                () = restarted => {}
+            }
+        }
+    }
+
+    /// Another run begins, as when a simulator is started again: what the node knows is of the old one.
+    async fn begin_anew(&self) {
+        if !self.lifecycle.is_active() {
+            return;
+        }
+        match tokio::task::block_in_place(|| (self.make)(self.parameters.values())) {
+            Ok(node) => {
+                tracing::info!(node = self.name.as_str(), "begins anew, as simulated time does");
+                self.order(Order::SetActive(false)).await;
+                self.order(Order::Replace(Some(node))).await;
+                self.order(Order::SetActive(true)).await;
+            }
+            Err(reason) => tracing::error!(node = self.name.as_str(), "cannot begin anew: {reason}"),
         }
     }
 

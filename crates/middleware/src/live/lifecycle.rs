@@ -93,6 +93,10 @@ impl Lifecycle {
         })
     }
 
+    pub fn is_active(&self) -> bool {
+        self.state == ACTIVE
+    }
+
     pub fn is_unconfigured(&self) -> bool {
         self.state == UNCONFIGURED
     }

@@ -33,8 +33,14 @@ pub fn town01() -> Option<Arc<LaneGraph>> {
 }
 
 fn parameters<N: Definition>() -> N::Parameters {
+    parameters_with::<N>(&[])
+}
+
+fn parameters_with<N: Definition>(set: &[(&str, &str)]) -> N::Parameters {
     let file = root().join(format!("params/{}.param.yaml", N::NAME));
-    node::Parameters::from_file(&file, N::NAME).unwrap().parse(N::NAME).unwrap()
+    let mut parameters = node::Parameters::from_file(&file, N::NAME).unwrap();
+    set.iter().for_each(|(name, value)| parameters.set(name, value));
+    parameters.parse(N::NAME).unwrap()
 }
 
 /// Estimate against truth at one moment.
@@ -75,6 +81,14 @@ impl Bench {
     /// On a lane chosen by the seed, without traffic.
     pub fn new(map: &Arc<LaneGraph>, seed: u64, faults: Vec<Fault>) -> Self {
         Self::equipped(map, seed, faults, |_| {})
+    }
+
+    /// The same for a car that reports neither wheel speed nor steering angle.
+    pub fn without_wheels(map: &Arc<LaneGraph>, seed: u64, faults: Vec<Fault>) -> Self {
+        let mut bench = Self::new(map, seed, faults);
+        let parameters = parameters_with::<Localizer>(&[("wheels", "false")]);
+        bench.localizer = Localizer::new(parameters, &mut Ports::default(), &bench.context).unwrap();
+        bench
     }
 
     /// The same with other sensors.
