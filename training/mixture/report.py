@@ -33,7 +33,8 @@ def accuracy(result):
     rows = []
     for name, (about, _) in VARIANTS.items():
         block = result["networks"][name]["block"]
-        rows.append([about, " ".join(result["networks"][name]["seeds"]), f"{block['weights'] / 1e3:.0f} k", f"{block['active_weights'] / 1e3:.0f} k",
+        rows.append([about, " ".join(result["networks"][name]["seeds"]), f"{block['weights'] / 1e3:.0f} k",
+                     f"{block['active_weights'] / 1e3:.0f} k",
                      *(spread(of_seeds(result, name, "all", key)) for key in ("min_ade6_m", "min_fde6_m")),
                      spread([100 * value for value in of_seeds(result, name, "all", "miss_rate")], "{:.2f}")])
     return table(["block", "seeds", "weights", "active for a way", "minADE6, m", "minFDE6, m", "miss rate, %"], rows)
@@ -123,7 +124,7 @@ def plots(result, folder):
                  error_kw={"linewidth": 0.8})
     axes.set_xticks(range(len(names)), [name.replace(" or ", "\nor ") for name in names])
     axes.set_ylabel("minADE6, m")
-    axes.legend(fontsize=7)
+    axes.legend(fontsize=7, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     save(figure, os.path.join(folder, "experts_accuracy.svg"))
     figure, axes = pyplot.subplots(figsize=(8, 3.4))
     rows = result["sweep"]["rows"]
@@ -133,5 +134,5 @@ def plots(result, folder):
     axes.set_yscale("log")
     axes.set_xlabel("experts, of which one is active for a way")
     axes.set_ylabel("CPU time, p50, ms")
-    axes.legend(fontsize=7)
+    axes.legend(fontsize=7, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     save(figure, os.path.join(folder, "experts_latency.svg"))
