@@ -330,6 +330,9 @@ fn what_cannot_be_reached_or_fits_not_is_told() {
     let route = said(&format!("up --out out --route {}", broken.display()), json!({}), 2);
     assert!(route.contains("line 1, <route>: expected at least two places"), "{route}");
 
+    let launch = said("up --contract carla-ros-bridge --out out --launch no/such.xml", json!({}), 2);
+    assert!(launch.contains("launch file no/such.xml is not there"), "{launch}");
+
     // Another `up` is told by its state; this process stands for it.
     let state = State { pid: std::process::id(), route: "r".into(), ..State::default() };
     state.write("127.0.0.1", port).unwrap();

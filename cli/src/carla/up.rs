@@ -137,6 +137,12 @@ pub fn up(share: &Path, options: &Options) -> anyhow::Result<Results> {
             settings.domain
         );
     }
+    // A missing file is told before anything is put into the world.
+    for (what, file) in [("launch file", options.launch.as_ref()), ("sensor file", Some(&options.sensors))] {
+        if let Some(file) = file.filter(|file| !file.is_file()) {
+            bail!("{what} {} is not there", file.display());
+        }
+    }
     std::fs::create_dir_all(&options.out)
         .with_context(|| format!("cannot make the folder {}", options.out.display()))?;
     let participant = RosParticipant::new(&settings)?;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::infraction::{Infraction, InfractionKind};
 use super::judge::{End, RouteOutcome};
+use super::sum::total_of;
 
 /// Releases of the leaderboard, each with a formula of its own (branches `leaderboard-1.0`, `-2.0` and `-2.1`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -175,7 +176,7 @@ impl Version {
             duration_system_s: outcome.duration_system_s,
             num_infractions: known.len(),
             infractions,
-            outside_route_lanes_m: known.iter().filter_map(|i| i.distance_m).sum(),
+            outside_route_lanes_m: total_of(known.iter().filter_map(|i| i.distance_m)),
         }
     }
 }

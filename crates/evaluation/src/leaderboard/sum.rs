@@ -86,7 +86,7 @@ impl Version {
         } else {
             Scores::default()
         };
-        let all = |f: fn(&RouteScore) -> f64| routes.iter().map(f).sum::<f64>();
+        let all = |f: fn(&RouteScore) -> f64| total_of(routes.iter().map(f));
         let failed = routes.len() < total_routes || routes.iter().any(|route| route.status.starts_with("Failed"));
         let perfect = routes.iter().all(|route| route.status == "Perfect");
         let status = match (failed, perfect) {
@@ -116,12 +116,12 @@ impl Version {
         let rate = |kind: InfractionKind| match (self, kind) {
             // Infractions of a car that has not moved are left out.
             (Self::V1_0, _) => {
-                routes.iter().filter(|route| driven(route) > 0.0).map(|route| count(route, kind) / driven(route)).sum()
+                total_of(routes.iter().filter(|r| driven(r) > 0.0).map(|route| count(route, kind) / driven(route)))
             }
             (_, InfractionKind::OutsideRouteLanes) => {
-                routes.iter().map(|route| route.outside_route_lanes_m / 1000.0).sum()
+                total_of(routes.iter().map(|route| route.outside_route_lanes_m / 1000.0))
             }
-            _ => routes.iter().map(|route| count(route, kind)).sum::<f64>() / kilometres,
+            _ => total_of(routes.iter().map(|route| count(route, kind))) / kilometres,
         };
         InfractionKind::ALL
             .into_iter()
@@ -129,4 +129,9 @@ impl Version {
             .map(|kind| (kind.name().into(), rate(kind)))
             .collect()
     }
+}
+
+/// A sum that is 0 for nothing: the standard library's is -0, which JSON shows.
+pub(super) fn total_of(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(0.0, |sum, value| sum + value)
 }
