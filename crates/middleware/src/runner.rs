@@ -78,6 +78,12 @@ impl<T: Tap + 'static> Runner<T> {
             }
             if let Some(timer) = self.due_timer(&mut due) {
                 self.handle(EventKind::Timer(timer));
+                // A node slower than its timers still hears.
+                if self.active
+                    && let Some((input, message)) = bus.mailboxes[self.index].take()
+                {
+                    self.handle(EventKind::Message(input, message));
+                }
                 // What this woke on the same thread would wait as long as there is work.
                 tokio::task::yield_now().await;
                 continue;

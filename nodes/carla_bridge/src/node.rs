@@ -31,6 +31,8 @@ const GNSS_FRAME: &str = "gnss_link";
 const UNPLACED_S: f64 = 0.5;
 /// And again after this long, s.
 const START_AGAIN_S: f64 = 1.0;
+/// A car that is braked and localized as slower than this stands, m/s.
+const STANDING_MPS: f64 = 0.2;
 /// How often the status is looked at, in timer events.
 const STATUS_EVERY: u32 = 20;
 
@@ -89,6 +91,8 @@ pub struct CarlaBridge {
     start_told: Option<Time>,
     frames_told: bool,
     last_steer: f32,
+    /// Whether the last command braked.
+    brakes: bool,
     late: u64,
     ticks: u32,
     wall: Time,
@@ -141,6 +145,7 @@ impl Definition for CarlaBridge {
             start_told: None,
             frames_told: false,
             last_steer: 0.0,
+            brakes: false,
             late: 0,
             ticks: 0,
             wall: Time(0),
@@ -394,7 +399,11 @@ impl CarlaBridge {
     }
 
     /// The car's pose goes out. `speedless`: nobody else reports its speed.
-    fn place(&mut self, odometry: Odometry, speedless: bool, outputs: &mut Outputs) {
+    fn place(&mut self, mut odometry: Odometry, speedless: bool, outputs: &mut Outputs) {
+        // No wheel says that it stands, and GNSS and accelerometer never quite do.
+        if speedless && self.brakes && odometry.twist.twist.linear.x.abs() < STANDING_MPS {
+            odometry.twist.twist.linear.x = 0.0;
+        }
         self.pedals.observe(Time::from(&odometry.header.stamp), odometry.twist.twist.linear.x);
         outputs.publish(self.out.tf, odometry::transform(&odometry));
         if speedless {
@@ -495,6 +504,7 @@ impl CarlaBridge {
             return;
         }
         let (throttle, brake) = self.pedals.pedals(clock, asked, speed, pitch);
+        self.brakes = brake > 0.0;
         let command = CarlaEgoVehicleControl {
             header,
             throttle: throttle as f32,
