@@ -6,7 +6,7 @@ use crate::graph::{Member, Topic};
 use crate::latency::Latency;
 
 /// Which message of the path's first topic a message rests on, and the wall time that nodes took since.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Provenance {
     origin: u64,
     took: Duration,

@@ -117,6 +117,62 @@ fn lockstep_delays_messages_by_the_simulated_latency() {
     }
 }
 
+/// Four relays that read the counter and each other, with latencies on both sides of what is worth a thread and some
+/// equal, so that messages of several threads fall due at one time.
+fn web() -> Graph {
+    let mut graph = graph(Duration::from_millis(10), Duration::from_micros(200));
+    let relays = [
+        ("a", "/numbers", 10, 900),
+        ("b", "/a/output/number", 20, 100),
+        ("c", "/a/output/number", 20, 700),
+        ("d", "/c/output/number", 3, 50),
+    ];
+    for (name, reads, latency_ms, work_us) in relays {
+        let mut ports = Ports::default();
+        let relay = Relay {
+            input: ports.input("~/input/number", Qos::reliable(1)),
+            out: ports.output("~/output/number", Qos::reliable(1)),
+            work: Duration::from_micros(work_us),
+        };
+        let latency = Duration::from_millis(latency_ms);
+        graph.add(name, Box::new(relay), ports, &remap(&[("~/input/number", reads)]), latency).unwrap();
+    }
+    graph
+}
+
+#[test]
+fn threads_change_nothing_in_what_comes_out() {
+    let run = |mut driver: Lockstep| {
+        let mut log = Log::default();
+        assert!(driver.run(Time::from_seconds(0.6), &mut log).is_continue());
+        assert!(driver.run(Time::from_seconds(1.2), &mut log).is_continue());
+        log
+    };
+    let (one, many) = (run(Lockstep::on_one_thread(web()).unwrap()), run(Lockstep::new(web()).unwrap()));
+    assert_eq!(one.lines, many.lines);
+    assert_eq!(one.errors, many.errors);
+    assert_eq!(one.lines.iter().filter(|l| l.1 == "/d/output/number").count(), 116);
+}
+
+/// Breaks on the third number.
+struct Breaker(Input<Int64>);
+
+impl Node for Breaker {
+    fn on_event(&mut self, event: &Event, _: &mut Outputs) {
+        assert!(event.message(self.0).is_none_or(|number| number.data < 3), "three came");
+    }
+}
+
+#[test]
+#[should_panic(expected = "three came")]
+fn a_panic_on_a_nodes_thread_is_the_drivers() {
+    let mut graph = graph(Duration::ZERO, Duration::ZERO);
+    let mut ports = Ports::default();
+    let breaker = Breaker(ports.input("/numbers", Qos::reliable(1)));
+    graph.add("breaker", Box::new(breaker), ports, &remap(&[]), Duration::from_millis(10)).unwrap();
+    let _ = Lockstep::new(graph).unwrap().run(Time::from_seconds(1.0), &mut ());
+}
+
 #[test]
 fn a_status_is_told_at_once_and_then_as_heartbeat() {
     let log = run_lockstep(Duration::ZERO);

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use simulation::camera::Darkroom;
 use simulation::{Command, SensorSuite, World, smoke_scenario};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -27,10 +28,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         world.step();
     }
     let mut times = Vec::new();
-    let mut image = world.camera_image();
+    let mut darkroom = Darkroom::new(world.sensors().camera)?;
+    let mut image = None;
     for _ in 0..20 {
         let started = Instant::now();
-        image = world.camera_image();
+        image = world.camera_shot().map(|shot| darkroom.develop(&shot));
         times.push(started.elapsed().as_secs_f64() * 1e3);
     }
     times.sort_by(f64::total_cmp);

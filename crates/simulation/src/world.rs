@@ -7,7 +7,7 @@ use road_map::{LaneGraph, LaneKind, SignalGroupId};
 use vehicle::Vehicle;
 
 use crate::actor::{Actor, ActorClass};
-use crate::camera::{Camera, CameraConfigError, CameraFrame, LightHead};
+use crate::camera::{CameraConfigError, CameraShot, LightHead};
 use crate::dynamics::{Command, EgoDynamics, EgoState};
 use crate::event::{Counts, WorldEvent};
 use crate::fault::Fault;
@@ -48,10 +48,7 @@ pub struct World {
     sensors: SensorSuite,
     scenario: Scenario,
     scanner: Scanner,
-    /// Made when the first image is asked for.
-    camera: Option<Camera>,
     heads: Vec<LightHead>,
-    frozen_image: Option<CameraFrame>,
     errors: Errors,
     signals: Signals,
     traffic: Traffic,
@@ -106,9 +103,7 @@ impl World {
         Ok(Self {
             errors: Errors::new(sensors.noise, scenario.seed),
             before: ego.state,
-            camera: None,
             heads: LightHead::of_map(&map),
-            frozen_image: None,
             trail: VecDeque::from([isometry(&ego.state)]),
             map,
             network,
@@ -249,29 +244,22 @@ impl World {
         self.steps.is_multiple_of(period)
     }
 
-    /// The camera's image of this moment, with the faults that there are; `None` where it is dead. Costs milliseconds:
-    /// ask for images that somebody wants.
-    pub fn camera_image(&mut self) -> Option<CameraFrame> {
+    /// What the camera catches of this moment, with the faults that there are; `None` where it is dead.
+    pub fn camera_shot(&self) -> Option<CameraShot> {
         let now = self.time_s();
         if self.faulty(now, |f| matches!(f, Fault::CameraDead { .. })) {
             return None;
         }
-        let frozen = self.faulty(now, |f| matches!(f, Fault::CameraFrozen { .. }));
-        if let (true, Some(image)) = (frozen, &self.frozen_image) {
-            return Some(CameraFrame { stamp_s: now, ..image.clone() });
-        }
-        let key = combine(self.scenario.seed ^ 0xca3e, self.steps);
-        let blinded = self.faulty(now, |f| matches!(f, Fault::CameraBlinded { .. }));
-        let (scene, heads, sky) = (self.scene(), self.light_heads(), self.scenario.sky);
-        let pose = isometry(&self.ego.state) * self.sensors.camera_mount.isometry();
-        if self.camera.is_none() {
-            self.camera = Camera::new(self.sensors.camera).ok();
-        }
-        let camera = self.camera.as_mut()?;
-        let image =
-            if blinded { camera.blinded(now, key) } else { camera.render(&scene, &heads, &pose, &sky, (now, key)) };
-        self.frozen_image = frozen.then(|| image.clone());
-        Some(image)
+        Some(CameraShot {
+            stamp_s: now,
+            scene: self.scene(),
+            heads: self.light_heads(),
+            pose: isometry(&self.ego.state) * self.sensors.camera_mount.isometry(),
+            sky: self.scenario.sky,
+            key: combine(self.scenario.seed ^ 0xca3e, self.steps),
+            blinded: self.faulty(now, |f| matches!(f, Fault::CameraBlinded { .. })),
+            frozen: self.faulty(now, |f| matches!(f, Fault::CameraFrozen { .. })),
+        })
     }
 
     /// The heads of all traffic lights, with what they show.

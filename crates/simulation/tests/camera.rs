@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
 use road_map::{LampShape, LaneGraph, SignalGroupId};
-use simulation::camera::{Camera, CameraConfig, CameraFrame, LightHead, LitLamp};
+use simulation::camera::{Camera, CameraConfig, CameraFrame, Darkroom, LightHead, LitLamp};
 use simulation::lidar::{Body, Ground, GroundKind, Instance, Part, Scene};
 use simulation::{Fault, SensorSuite, Sky, World, smoke_scenario};
 
@@ -115,19 +115,26 @@ fn a_bad_camera_is_refused_with_the_field() {
     assert!(refuse(CameraConfig { distortion: [-1.0, 0.0, 0.0, 0.0, 0.0], ..good }).contains("distortion"));
 }
 
-fn world(faults: Vec<Fault>) -> World {
+/// A world and where its camera's shots become images.
+struct Scene {
+    world: World,
+    darkroom: Darkroom,
+}
+
+fn world(faults: Vec<Fault>) -> Scene {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../maps/town.xodr");
     let map = Arc::new(LaneGraph::from_opendrive_file(std::path::Path::new(path)).unwrap());
     let scenario = simulation::Scenario { faults, ..smoke_scenario(&map, 2001).unwrap() };
     let mut suite = SensorSuite::default();
     (suite.lidar.beams, suite.lidar.columns) = (1, 16);
-    World::new(map, vehicle::Vehicle::default(), suite, scenario).unwrap()
+    let darkroom = Darkroom::new(suite.camera).unwrap();
+    Scene { world: World::new(map, vehicle::Vehicle::default(), suite, scenario).unwrap(), darkroom }
 }
 
-fn run(world: &mut World, steps: usize) -> Option<CameraFrame> {
+fn run(Scene { world, darkroom }: &mut Scene, steps: usize) -> Option<CameraFrame> {
     (0..steps).for_each(|_| world.step());
     assert!(world.camera_due());
-    world.camera_image()
+    world.camera_shot().map(|shot| darkroom.develop(&shot))
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The simulated car and town as a node: raw sensors out, control commands in, truth on topics of its own.
 
+mod camera_thread;
 mod convert;
 mod parameters;
 mod simulator;

@@ -38,6 +38,8 @@ pub struct Parameters {
     pub lidar_mount: Mount,
     /// The front camera.
     pub camera: CameraConfig,
+    /// From the camera's exposure to its image on the topic, s, 0..=0.09.
+    pub camera_latency_s: f64,
     /// Where the camera sits: this mounting looks along x, its optical frame along z.
     pub camera_mount: Mount,
     /// Where the IMU sits.
@@ -58,6 +60,7 @@ impl Parameters {
         NodeError::check_range("command_timeout_s", self.command_timeout_s, 0.05..=5.0)?;
         NodeError::check_range("initial_position_deviation_m", self.initial_position_deviation_m, 0.0..=5.0)?;
         NodeError::check_range("initial_heading_deviation_rad", self.initial_heading_deviation_rad, 0.0..=0.5)?;
+        NodeError::check_range("camera_latency_s", self.camera_latency_s, 0.0..=0.09)?;
         let mounts = [
             ("lidar_mount", &self.lidar_mount),
             ("camera_mount", &self.camera_mount),

@@ -10,8 +10,9 @@ use msgs::rosgraph_msgs::msg::Clock;
 use msgs::sensor_msgs::msg::{CameraInfo, Image, Imu, NavSatFix, PointCloud2};
 use msgs::tf2_msgs::msg::TFMessage;
 use node::{Context, Definition, Event, Input, Node, NodeError, Output, Outputs, Ports, Qos, Status, Time, Timer};
-use simulation::{Command, Random, Scenario, World, drive_scenario, smoke_scenario};
+use simulation::{Command, Random, STEP_S, Scenario, World, drive_scenario, smoke_scenario};
 
+use crate::camera_thread::CameraThread;
 use crate::convert;
 use crate::parameters::{Parameters, ScenarioChoice};
 
@@ -46,6 +47,7 @@ struct Out {
 pub struct Simulator {
     parameters: Parameters,
     world: World,
+    camera: CameraThread,
     timer: Timer,
     control: Input<Control>,
     out: Out,
@@ -94,6 +96,7 @@ impl Simulator {
         let map = context.require_map(Self::NAME)?;
         let world = World::new(map, context.vehicle, parameters.suite_of_sensors(), scenario)
             .map_err(|e| NodeError::new(e.to_string()))?;
+        let camera = CameraThread::new(parameters.camera)?;
         let out = Out {
             image: ports.output_on_demand("~/output/image", Qos::sensor_data()),
             camera_info: ports.output("~/output/camera_info", Qos::sensor_data()),
@@ -114,6 +117,7 @@ impl Simulator {
         };
         Ok(Self {
             world,
+            camera,
             timer: ports.timer(Duration::from_millis(10)),
             control: ports.input("~/input/control_cmd", Qos::reliable(1)),
             out,
@@ -262,17 +266,19 @@ impl Simulator {
 
     /// Images are drawn only where somebody hears them.
     fn publish_camera(&mut self, outputs: &mut Outputs) {
-        if !self.world.camera_due() {
-            return;
+        if self.world.camera_due() {
+            let shot = outputs.is_heard(self.out.image).then(|| self.world.camera_shot()).flatten();
+            let latency = (self.parameters.camera_latency_s / STEP_S).round() as u64;
+            self.camera.expose(self.world.time_s(), self.steps + latency, shot);
         }
-        let header = convert::header(self.stamp(self.world.time_s()).to_message(), CAMERA_FRAME);
         let config = self.parameters.camera;
-        // First the calibration: whoever gets the image has it.
-        outputs.publish(self.out.camera_info, convert::camera_info(&config, header.clone()));
-        if outputs.is_heard(self.out.image)
-            && let Some(frame) = self.world.camera_image()
-        {
-            outputs.publish(self.out.image, convert::image(frame, &config, header));
+        while let Some((stamp_s, image)) = self.camera.due(self.steps) {
+            let header = convert::header(self.stamp(stamp_s).to_message(), CAMERA_FRAME);
+            // First the calibration: whoever gets the image has it.
+            outputs.publish(self.out.camera_info, convert::camera_info(&config, header.clone()));
+            if let Some(frame) = image {
+                outputs.publish(self.out.image, convert::image(frame, &config, header));
+            }
         }
     }
 

@@ -69,12 +69,13 @@ pub(crate) fn paint(
 ) {
     let columns = canvas.width / BLOCK[0];
     let back = view.turn.transpose();
-    let under = ground.height(view.position.x, view.position.y);
+    // Neighbours meet the ground at much the same height.
+    let mut height = ground.height(view.position.x, view.position.y);
     for (block, [x, y]) in rays.iter().enumerate() {
         let (row, column) = (block / columns * BLOCK[1], block % columns * BLOCK[0]);
         let ray = back * Vector3::new(*x, *y, 1.0);
         let rise = ray.z / ray.norm();
-        let hit = if rise < -0.002 { ground_at(view, &ray, ground, under) } else { None };
+        let hit = if rise < -0.002 { ground_at(view, &ray, ground, &mut height) } else { None };
         let (color, nearness) = match hit {
             Some((place, depth)) => {
                 let color = surface(ground.kind(place.x, place.y), &place);
@@ -91,18 +92,18 @@ pub(crate) fn paint(
     }
 }
 
-/// Where a ray (depth 1) meets the ground, and at which depth.
-fn ground_at(view: &View, ray: &Vector3<f64>, ground: &Ground, under: f64) -> Option<(Vector3<f64>, f64)> {
-    let mut height = under;
+/// Where a ray (depth 1) meets the ground, and at which depth; `height` is where it is looked for first, and then where it
+/// was found.
+fn ground_at(view: &View, ray: &Vector3<f64>, ground: &Ground, height: &mut f64) -> Option<(Vector3<f64>, f64)> {
     let mut depth = 0.0;
-    let rounds = if ground.flat().is_some() { 1 } else { 4 };
+    let rounds = if ground.flat().is_some() { 1 } else { 2 };
     for _ in 0..rounds {
-        depth = (view.position.z - height) / -ray.z;
+        depth = (view.position.z - *height) / -ray.z;
         if !(0.2..=FAR_M).contains(&depth) {
             return None;
         }
         let place = view.position + ray * depth;
-        height = ground.height(place.x, place.y);
+        *height = ground.height(place.x, place.y);
     }
     // A little farther than it is, so that what stands on it is in front of it.
     Some((view.position + ray * depth, depth * 1.01))

@@ -11,16 +11,30 @@ const STEPS: usize = 4096;
 pub(crate) struct Tone {
     encode: Vec<u8>,
     decode: [f32; 256],
+    /// The value of the light of two together, at `256 * one + other`.
+    sums: Vec<u8>,
 }
 
 impl Tone {
     pub fn new() -> Self {
         let encode = (0..=STEPS).map(|i| ((i as f32 / STEPS as f32).sqrt() * 255.0).round() as u8).collect();
-        Self { encode, decode: std::array::from_fn(|i| (i as f32 / 255.0).powi(2)) }
+        let decode: [f32; 256] = std::array::from_fn(|i| (i as f32 / 255.0).powi(2));
+        let sum = |i: usize| ((decode[i / 256] + decode[i % 256]).sqrt().min(1.0) * 255.0).round() as u8;
+        Self { encode, sums: (0..1 << 16).map(sum).collect(), decode }
     }
 
     pub fn encode(&self, light: Light) -> [u8; 3] {
         light.map(|v| self.encode[(v.clamp(0.0, 1.0) * STEPS as f32) as usize])
+    }
+
+    /// What more light, as a pixel alone would show it, makes of pixels.
+    pub fn brighten(&self, pixels: &mut [[u8; 3]], more: [u8; 3]) {
+        let rows = more.map(|m| &self.sums[usize::from(m) * 256..][..256]);
+        for pixel in pixels {
+            for (value, row) in pixel.iter_mut().zip(rows) {
+                *value = row[usize::from(*value)];
+            }
+        }
     }
 
     pub fn decode(&self, pixel: [u8; 3]) -> Light {
@@ -114,6 +128,10 @@ mod tests {
         for value in [0.01, 0.2, 0.7, 1.0] {
             let [back, ..] = tone.decode(tone.encode([value; 3]));
             assert!((back - value).abs() < 0.01, "{value} came back as {back}");
+            let mut pixels = [tone.encode([0.1; 3])];
+            tone.brighten(&mut pixels, tone.encode([value; 3]));
+            let [sum, ..] = tone.decode(pixels[0]);
+            assert!((sum - (value + 0.1).min(1.0)).abs() < 0.01, "0.1 and {value} became {sum}");
         }
     }
 }

@@ -39,13 +39,10 @@ impl Glare {
                 if more < 0.004 {
                     continue;
                 }
-                let tint = [more, more * 0.97, more * 0.88].map(|v| v as f32);
+                let tint = tone.encode([more, more * 0.97, more * 0.88].map(|v| v as f32));
                 for line in row..row + BLOCK[1] {
                     let from = line * canvas.width + column;
-                    for pixel in &mut canvas.pixels[from..from + BLOCK[0]] {
-                        let light = tone.decode(*pixel);
-                        *pixel = tone.encode(std::array::from_fn(|i| light[i] + tint[i]));
-                    }
+                    tone.brighten(&mut canvas.pixels[from..from + BLOCK[0]], tint);
                 }
             }
         }

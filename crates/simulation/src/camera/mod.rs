@@ -12,10 +12,12 @@ mod head;
 mod mesh;
 mod noise;
 mod renderer;
+mod shot;
 mod view;
 
 pub use config::{CameraConfig, CameraConfigError};
 pub use head::{LightHead, LitLamp};
 pub use mesh::{Face, Mesh};
 pub use renderer::{Camera, CameraFrame, HeadTruth};
+pub use shot::{CameraShot, Darkroom};
 pub(crate) use view::optical;

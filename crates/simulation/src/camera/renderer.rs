@@ -123,7 +123,7 @@ impl Camera {
     }
 
     /// An image of a lens that light floods: white, with noise. For the fault.
-    pub(crate) fn blinded(&mut self, stamp_s: f64, key: u64) -> CameraFrame {
+    pub(crate) fn blinded(&mut self, (stamp_s, key): (f64, u64)) -> CameraFrame {
         self.canvas.pixels.fill([250; 3]);
         self.noise.add(&mut self.canvas, self.config.noise, key);
         CameraFrame { stamp_s, pixels: self.canvas.pixels.as_flattened().to_vec(), heads: Vec::new() }

@@ -2,14 +2,25 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use node::{Event, EventKind, Outputs, Shared, Status, Time};
+use node::{Event, EventKind, Shared, Status, Time};
 
+use self::seat::{Seat, Work};
 use crate::diagnostics::{self, HEARTBEAT};
 use crate::graph::{Graph, GraphError, Member, Tap};
 use crate::latency::Latency;
+use crate::runner::Absent;
 use crate::trace::{Provenance, Trace};
+
+mod seat;
+
+/// A node whose messages come out later than this after their cause works on a thread of its own meanwhile: for shorter
+/// ones the way to another thread costs more than it gives.
+const WORTH_A_THREAD: Duration = Duration::from_millis(5);
+
+/// Place among things that fall due at one time: in the order in which they were caused.
+type Sequence = (u64, usize);
 
 /// Something that falls due.
 enum Due {
@@ -24,8 +35,18 @@ enum Due {
 /// Due things in order of time; equal times in the order in which they were scheduled.
 struct Scheduled {
     time: Time,
-    sequence: u64,
+    sequence: Sequence,
     due: Due,
+}
+
+/// An event that a node works on; what comes of it falls due at `time`.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Begun {
+    time: Time,
+    sequence: u64,
+    member: usize,
+    /// Topic and provenance of the message, if it was one.
+    from: Option<(usize, Provenance)>,
 }
 
 impl PartialEq for Scheduled {
@@ -47,9 +68,13 @@ impl Ord for Scheduled {
 
 /// Runs a graph in simulated time and one deterministic order: same graph, same messages, bit for bit.
 ///
-/// A node handles an event in no simulated time; its messages come out after the member's `simulated_latency`.
+/// What a node makes of an event, messages and status, comes out after the member's `simulated_latency`. Until then the
+/// node may work beside others, on a thread of its own, where there are processor cores for it; that changes nothing in
+/// what comes out.
 pub struct Lockstep {
     members: Vec<Member>,
+    seats: Vec<Seat>,
+    begun: BinaryHeap<Reverse<Begun>>,
     topics: Vec<crate::Topic>,
     statuses: Vec<Status>,
     latencies: Vec<Latency>,
@@ -58,7 +83,6 @@ pub struct Lockstep {
     queue: BinaryHeap<Reverse<Scheduled>>,
     sequence: u64,
     now: Time,
-    outputs: Outputs,
     trace: Trace,
 }
 
@@ -71,12 +95,39 @@ impl Lockstep {
         Self::starting_at(graph, Time(0))
     }
 
+    /// [`Lockstep::new`] with all nodes on the caller's thread, one event after the other.
+    ///
+    /// # Errors
+    /// As [`Lockstep::new`].
+    pub fn on_one_thread(graph: Graph) -> Result<Self, GraphError> {
+        Self::seated(graph, Time(0), false)
+    }
+
     /// Takes the graph at another time; timers fall due at multiples of their period behind it.
-    pub(crate) fn starting_at(mut graph: Graph, start: Time) -> Result<Self, GraphError> {
+    pub(crate) fn starting_at(graph: Graph, start: Time) -> Result<Self, GraphError> {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self::seated(graph, start, cores > 1)
+    }
+
+    fn seated(mut graph: Graph, start: Time, threads: bool) -> Result<Self, GraphError> {
         let diagnostics = graph.diagnostics_topics()?;
         let count = graph.members.len();
+        let topics = &graph.topics;
+        let seats = graph.members.iter_mut().map(|member| {
+            let debug = member.debug_outputs().filter(|(_, topic)| !topics[*topic].readers.is_empty());
+            let heard: Vec<usize> = debug.map(|(output, _)| output).collect();
+            let work = Work::new(std::mem::replace(&mut member.node, Box::new(Absent)), heard);
+            if threads && member.simulated_latency >= WORTH_A_THREAD {
+                Seat::on_thread(&member.name, work)
+            } else {
+                Seat::here(work)
+            }
+        });
+        let seats = seats.collect();
         let mut driver = Self {
             members: graph.members,
+            seats,
+            begun: BinaryHeap::new(),
             topics: graph.topics,
             statuses: vec![Status::ok(); count],
             latencies: vec![Latency::default(); count],
@@ -84,7 +135,6 @@ impl Lockstep {
             queue: BinaryHeap::new(),
             sequence: 0,
             now: start,
-            outputs: Outputs::default(),
             trace: Trace::default(),
         };
         for member in 0..count {
@@ -102,7 +152,7 @@ impl Lockstep {
         self.now = self.now.max(time);
         for reader in 0..self.topics[topic].readers.len() {
             let (member, input) = self.topics[topic].readers[reader];
-            self.handle(member, EventKind::Message(input, Arc::clone(message)), None);
+            self.begin(member, EventKind::Message(input, Arc::clone(message)), None);
         }
     }
 
@@ -139,12 +189,16 @@ impl Lockstep {
 
     /// Runs until `end` (inclusive) or until the tap breaks; says which.
     pub fn run(&mut self, end: Time, tap: &mut dyn Tap) -> ControlFlow<()> {
-        while let Some(Reverse(next)) = self.queue.pop() {
-            if next.time > end {
-                self.queue.push(Reverse(next));
-                break;
+        loop {
+            let next = self.queue.peek().map(|Reverse(next)| (next.time, next.sequence));
+            let begun = self.begun.peek().map(|Reverse(begun)| (begun.time, (begun.sequence, 0)));
+            let Some((time, _)) = next.into_iter().chain(begun).min().filter(|(time, _)| *time <= end) else { break };
+            self.now = time;
+            if begun.is_some() && next.is_none_or(|next| begun < Some(next)) {
+                self.finish();
+                continue;
             }
-            self.now = next.time;
+            let Some(Reverse(next)) = self.queue.pop() else { break };
             match next.due {
                 Due::Message { topic, message, provenance } => {
                     self.trace.arrive(topic, provenance);
@@ -153,7 +207,7 @@ impl Lockstep {
                 Due::Timer { member, timer } => {
                     let period = self.members[member].ports.timers()[timer].period;
                     self.schedule(self.now + period, Due::Timer { member, timer });
-                    self.handle(member, EventKind::Timer(timer), None);
+                    self.begin(member, EventKind::Timer(timer), None);
                 }
                 Due::Heartbeat { member } => {
                     self.schedule(self.now + HEARTBEAT, Due::Heartbeat { member });
@@ -167,7 +221,7 @@ impl Lockstep {
 
     fn schedule(&mut self, time: Time, due: Due) {
         self.sequence += 1;
-        self.queue.push(Reverse(Scheduled { time, sequence: self.sequence, due }));
+        self.queue.push(Reverse(Scheduled { time, sequence: (self.sequence, 0), due }));
     }
 
     fn deliver(
@@ -181,31 +235,33 @@ impl Lockstep {
         for reader in 0..self.topics[topic].readers.len() {
             let (member, input) = self.topics[topic].readers[reader];
             let known = provenance.map(|provenance| (topic, provenance));
-            self.handle(member, EventKind::Message(input, Arc::clone(message)), known);
+            self.begin(member, EventKind::Message(input, Arc::clone(message)), known);
         }
         flow
     }
 
-    fn handle(&mut self, member: usize, kind: EventKind, from: Option<(usize, Provenance)>) {
-        let event = Event { now: self.now, kind };
-        let (topics, outputs) = (&self.topics, &mut self.outputs);
-        let debug = self.members[member].debug_outputs().filter(|(_, topic)| !topics[*topic].readers.is_empty());
-        outputs.set_heard(debug.map(|(output, _)| output));
-        let started = Instant::now();
-        self.members[member].node.on_event(&event, &mut self.outputs);
-        let took = started.elapsed();
-        self.trace.handled(member, from, took);
-        let published = self.outputs.take_published();
-        if !published.is_empty() {
-            self.latencies[member].record(took);
+    fn begin(&mut self, member: usize, kind: EventKind, from: Option<(usize, Provenance)>) {
+        self.sequence += 1;
+        self.seats[member].begin(Event { now: self.now, kind });
+        let time = self.now + self.members[member].simulated_latency;
+        self.begun.push(Reverse(Begun { time, sequence: self.sequence, member, from }));
+    }
+
+    /// Takes what came of the event whose results are the first to fall due, which they do now.
+    fn finish(&mut self) {
+        let Some(Reverse(Begun { sequence, member, from, .. })) = self.begun.pop() else { return };
+        let handled = self.seats[member].finish();
+        self.trace.handled(member, from, handled.took);
+        if !handled.published.is_empty() {
+            self.latencies[member].record(handled.took);
         }
-        let due = self.now + self.members[member].simulated_latency;
-        for out in published {
+        for (index, out) in handled.published.into_iter().enumerate() {
             let topic = self.members[member].outputs[out.output];
-            let provenance = self.trace.of_output(member, topic, from.is_none(), took);
-            self.schedule(due, Due::Message { topic, message: out.message, provenance });
+            let provenance = self.trace.of_output(member, topic, from.is_none(), handled.took);
+            let due = Due::Message { topic, message: out.message, provenance };
+            self.queue.push(Reverse(Scheduled { time: self.now, sequence: (sequence, index + 1), due }));
         }
-        if let Some(status) = self.outputs.take_status() {
+        if let Some(status) = handled.status {
             let news = diagnostics::is_news(&self.statuses[member], &status);
             self.statuses[member] = status;
             if news {
