@@ -116,22 +116,22 @@ fn a_bad_camera_is_refused_with_the_field() {
 }
 
 /// A world and where its camera's shots become images.
-struct Scene {
+struct Filmed {
     world: World,
     darkroom: Darkroom,
 }
 
-fn world(faults: Vec<Fault>) -> Scene {
+fn world(faults: Vec<Fault>) -> Filmed {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../maps/town.xodr");
     let map = Arc::new(LaneGraph::from_opendrive_file(std::path::Path::new(path)).unwrap());
     let scenario = simulation::Scenario { faults, ..smoke_scenario(&map, 2001).unwrap() };
     let mut suite = SensorSuite::default();
     (suite.lidar.beams, suite.lidar.columns) = (1, 16);
     let darkroom = Darkroom::new(suite.camera).unwrap();
-    Scene { world: World::new(map, vehicle::Vehicle::default(), suite, scenario).unwrap(), darkroom }
+    Filmed { world: World::new(map, vehicle::Vehicle::default(), suite, scenario).unwrap(), darkroom }
 }
 
-fn run(Scene { world, darkroom }: &mut Scene, steps: usize) -> Option<CameraFrame> {
+fn run(Filmed { world, darkroom }: &mut Filmed, steps: usize) -> Option<CameraFrame> {
     (0..steps).for_each(|_| world.step());
     assert!(world.camera_due());
     world.camera_shot().map(|shot| darkroom.develop(&shot))

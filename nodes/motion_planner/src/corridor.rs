@@ -70,6 +70,7 @@ impl Planner {
                 map: &map,
                 users: &situation.users,
                 lights: &situation.lights,
+                views: &self.views,
                 now_s: situation.now_s,
                 front_m: self.vehicle.front_m(),
                 length_m: self.vehicle.length_m(),

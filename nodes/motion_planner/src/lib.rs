@@ -6,6 +6,7 @@
 
 mod corridor;
 mod forward_simulation;
+mod light_view;
 mod message;
 mod node;
 mod parameters;

@@ -53,6 +53,7 @@ impl Definition for MotionPlanner {
 
     fn new(parameters: Parameters, ports: &mut Ports, context: &Context) -> Result<Self, NodeError> {
         parameters.check()?;
+        let planner = Planner::new(context.require_map(Self::NAME)?, context.vehicle, parameters);
         Ok(Self {
             objects: ports.input("~/input/objects", Qos::reliable(1)),
             odometry: ports.input("~/input/kinematic_state", Qos::reliable(1)),
@@ -61,7 +62,7 @@ impl Definition for MotionPlanner {
             trajectory: ports.output("~/output/trajectory", Qos::reliable(1)),
             markers: ports.debug_output("~/debug/markers", Qos::reliable(1)),
             fallback: ports.timer(Duration::from_millis(100)),
-            planner: Planner::new(context.require_map(Self::NAME)?, context.vehicle, parameters),
+            planner,
             ego: None,
             last_objects: None,
             lights: None,
@@ -136,7 +137,17 @@ impl MotionPlanner {
             .collect();
         let known = segments.iter().all(|(id, _)| self.planner.map.lane(*id).is_some());
         match read_pose(&route.goal_pose).filter(|_| known && !segments.is_empty()) {
-            Some(goal) => self.planner.set_route(RouteLanes { segments, goal }),
+            Some(goal) => {
+                let lanes = segments.iter().map(|(id, _)| *id);
+                let unseen = self.planner.views.unseen_on(&self.planner.map, lanes);
+                self.planner.set_route(RouteLanes { segments, goal });
+                if !unseen.is_empty() {
+                    let status = Status::warn(format!(
+                        "the camera cannot see the traffic lights of groups {unseen:?} from before their stop lines and the car will wait there: let their states come by radio (v2i:=true)"
+                    ));
+                    self.tell(now, status, outputs);
+                }
+            }
             None => self.tell(
                 now,
                 Status::error("route: expected at least one segment, lanes of this map and a finite goal pose"),

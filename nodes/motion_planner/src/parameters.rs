@@ -17,6 +17,10 @@ pub struct Parameters {
     pub standstill_gap_m: f64,
     /// Front bumper to stop line, m.
     pub stop_line_margin_m: f64,
+    /// Lights are looked for within this of straight ahead, rad; 0 where they come by radio.
+    pub light_view_angle_rad: f64,
+    /// From `base_link` to the camera that reads the lights, m.
+    pub camera_x_m: f64,
     /// Wished for to the side of cars and obstacles, m.
     pub car_clearance_m: f64,
     /// Wished for to the side of pedestrians and cyclists, m.
@@ -41,6 +45,8 @@ impl Default for Parameters {
             time_headway_s: 1.4,
             standstill_gap_m: 3.0,
             stop_line_margin_m: 0.9,
+            light_view_angle_rad: 0.55,
+            camera_x_m: 1.3,
             car_clearance_m: 0.6,
             person_clearance_m: 1.2,
             accepted_collision_probability: 0.2,
@@ -64,6 +70,8 @@ impl Parameters {
             ("time_headway_s", self.time_headway_s, 0.5..=4.0),
             ("standstill_gap_m", self.standstill_gap_m, 1.0..=10.0),
             ("stop_line_margin_m", self.stop_line_margin_m, 0.2..=3.0),
+            ("light_view_angle_rad", self.light_view_angle_rad, 0.0..=1.2),
+            ("camera_x_m", self.camera_x_m, -5.0..=5.0),
             ("car_clearance_m", self.car_clearance_m, 0.1..=3.0),
             ("person_clearance_m", self.person_clearance_m, 0.3..=3.0),
             ("accepted_collision_probability", self.accepted_collision_probability, 0.01..=0.9),

@@ -9,6 +9,7 @@ use vehicle::Vehicle;
 
 use crate::corridor::Corridor;
 use crate::forward_simulation::DT;
+use crate::light_view::LightViews;
 use crate::parameters::Parameters;
 use crate::proposal::Candidate;
 use crate::proposal_path::ProposalPath;
@@ -54,6 +55,7 @@ pub(crate) struct Planner {
     pub vehicle: Vehicle,
     pub parameters: Parameters,
     pub route: RouteLanes,
+    pub views: LightViews,
     segment: usize,
     pub(crate) memory: RuleMemory,
     pub(crate) previous: Option<Previous>,
@@ -84,10 +86,12 @@ pub(crate) struct Start {
 
 impl Planner {
     pub fn new(map: Arc<LaneGraph>, vehicle: Vehicle, parameters: Parameters) -> Self {
+        let views = LightViews::new(&map, vehicle.front_m(), &parameters);
         Self {
             map,
             vehicle,
             parameters,
+            views,
             route: RouteLanes::default(),
             segment: 0,
             memory: RuleMemory::default(),

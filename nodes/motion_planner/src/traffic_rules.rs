@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use road_map::{LaneGraph, LaneId, SignalGroupId, StopReason};
+use road_map::{LaneGraph, SignalGroupId, StopReason};
 
 use crate::forward_simulation::State;
+use crate::light_view::{LightViews, LineKey, key};
 use crate::parameters::Parameters;
 use crate::reference_path::{Axis, AxisEnd};
 use crate::road_user::{Class, RoadUser, distance_to_polygon};
@@ -18,8 +19,8 @@ pub(crate) enum Light {
     Unknown,
 }
 
-/// A line on the map: lane and arc length in centimetres.
-type LineKey = (LaneId, i64);
+/// So far beyond the place where the car waits in view of a light it still waits there, m.
+const PAST_VIEW_M: f64 = 1.0;
 
 /// What the rules remember from one cycle to the next.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +51,7 @@ pub(crate) struct Scene<'a> {
     pub map: &'a LaneGraph,
     pub users: &'a [RoadUser],
     pub lights: &'a BTreeMap<SignalGroupId, Light>,
+    pub views: &'a LightViews,
     pub now_s: f64,
     pub front_m: f64,
     pub length_m: f64,
@@ -63,7 +65,7 @@ pub(crate) fn demands(scene: &Scene<'_>, axis: &Axis, ego: State, memory: &mut R
         let Some(lane) = scene.map.lane(span.lane) else { continue };
         for line in &lane.stop_lines {
             let s = span.from + line.s - span.lane_from;
-            let key = (lane.id, (line.s * 100.0).round() as i64);
+            let key = key(lane, line);
             if s < span.from - 0.5 || s > axis.end_s || s < front - 1.0 {
                 memory.committed.remove(&key);
                 memory.served.remove(&key);
@@ -89,6 +91,9 @@ pub(crate) fn demands(scene: &Scene<'_>, axis: &Axis, ego: State, memory: &mut R
                         memory.committed.remove(&key);
                     }
                     if !pass && s > front - 0.6 {
+                        // Who has passed the place to see the light from goes on to the line.
+                        let in_view = stop - scene.views.setback(key);
+                        let stop = if front < in_view + PAST_VIEW_M { in_view } else { stop };
                         out.stops.push((stop, "light"));
                         out.forbidden.push(s);
                     }

@@ -31,6 +31,30 @@ fn stops_before_the_line_at_red_and_goes_at_green() {
 }
 
 #[test]
+fn waits_where_its_camera_sees_the_light_and_goes_at_green() {
+    // 7 m aside: from the line itself the camera looks past it.
+    let aside = signal("1000001", "yes").replace("t=\"-4\"", "t=\"-7\"");
+    let mut street = Street::new("broken", &aside, "", 12.0);
+    street.light = Some(TrafficLightElement::RED);
+    street.run(30.0);
+    assert!(street.speed < 0.05 && (141.5..145.0).contains(&street.front()), "front at {}", street.front());
+    street.light = Some(TrafficLightElement::GREEN);
+    street.run(8.0);
+    assert!(street.front() > 155.0);
+}
+
+#[test]
+fn says_when_the_route_comes_that_a_light_on_it_cannot_be_seen() {
+    let warned = |signal: &str| {
+        let street = Street::new("broken", signal, "", 12.0);
+        street.status.is_some_and(|status| status.message.contains("cannot see the traffic lights"))
+    };
+    let turned_away = signal("1000001", "yes").replace("hOffset=\"0\"", "hOffset=\"3.14\"");
+    assert!(warned(&turned_away));
+    assert!(!warned(&signal("1000001", "yes")));
+}
+
+#[test]
 fn creeps_over_no_red_line_when_it_stands_right_before_it() {
     let mut street = Street::new("broken", &signal("1000001", "yes"), "", 0.3);
     street.pose.position.x = 149.6 - street.vehicle.front_m();

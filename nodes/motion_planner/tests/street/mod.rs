@@ -164,7 +164,8 @@ impl Street {
                 LaneletSegment { preferred_primitive: primitive.clone(), primitives: vec![primitive] }
             })
             .collect();
-        planner.on_event(&Event::from_message(Time(0), input(2), route), &mut Outputs::default());
+        let mut outputs = Outputs::default();
+        planner.on_event(&Event::from_message(Time(0), input(2), route), &mut outputs);
         Self {
             map,
             planner,
@@ -174,7 +175,7 @@ impl Street {
             speed,
             users: Vec::new(),
             light: Some(TrafficLightElement::GREEN),
-            status: None,
+            status: outputs.take_status(),
             trajectory: None,
             least_gap_m: f64::INFINITY,
             hardest_braking_mps2: 0.0,
