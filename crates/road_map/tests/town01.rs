@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use geometry::Point2;
-use road_map::{LaneGraph, LaneKind, RouteOptions, StopReason};
+use road_map::{LaneGraph, LaneKind, RouteOptions, SignalKind, StopReason};
 
 fn town01() -> Option<PathBuf> {
     let folder = std::env::var_os("FERRODRIVE_TEST_DATA")
@@ -102,4 +102,21 @@ fn signalised_junctions_have_lines_phases_and_conflicts() {
         assert!(governed, "{} has no light with a phase", lane.source);
         assert!(!lane.conflicts.is_empty(), "{} conflicts with nothing", lane.source);
     }
+}
+
+#[test]
+fn lights_face_the_traffic_that_they_are_for() {
+    let Some(path) = town01() else { return };
+    let graph = LaneGraph::from_opendrive_file(&path).unwrap();
+    let mut lights = 0;
+    for signal in &graph.signals {
+        let SignalKind::Light(group) = signal.kind else { continue };
+        lights += 1;
+        let seen_from = |lane: &&road_map::Lane| {
+            let lines = lane.stop_lines.iter().filter(|line| line.reason == StopReason::Signal(group));
+            lines.clone().count() > 0 && lines.map(|l| lane.pose_at(l.s)).all(|p| (signal.facing - p.yaw).cos() < -0.7)
+        };
+        assert!(graph.lanes().any(|lane| seen_from(&lane)), "light {} faces nobody", signal.id);
+    }
+    assert_eq!(lights, 36);
 }

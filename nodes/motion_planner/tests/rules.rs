@@ -49,8 +49,8 @@ fn says_when_the_route_comes_that_a_light_on_it_cannot_be_seen() {
         let street = Street::new("broken", signal, "", 12.0);
         street.status.is_some_and(|status| status.message.contains("cannot see the traffic lights"))
     };
-    let turned_away = signal("1000001", "yes").replace("hOffset=\"0\"", "hOffset=\"3.14\"");
-    assert!(warned(&turned_away));
+    let far_aside = signal("1000001", "yes").replace("t=\"-4\"", "t=\"-30\"");
+    assert!(warned(&far_aside));
     assert!(!warned(&signal("1000001", "yes")));
 }
 

@@ -73,6 +73,7 @@ impl Features {
                 add_stop_lines(builder, &source.element, source.road, source.kind)?;
             }
         }
+        features.turn_to_traffic(builder);
         features.controllers = controllers(builder, &groups);
         features.priorities = priorities(builder);
         for lane in builder.lanes.values_mut() {
@@ -129,6 +130,27 @@ impl Features {
             push(s, t, z);
         }
         Ok(())
+    }
+
+    /// Turns lights round that nobody whom they are for could see: CARLA's files (Town01) give those of orientation `-` the
+    /// heading of the traffic, not against it.
+    fn turn_to_traffic(&mut self, builder: &Builder) {
+        let mut headings: BTreeMap<SignalGroupId, Vec<f64>> = BTreeMap::new();
+        for lane in builder.lanes.values() {
+            for line in &lane.stop_lines {
+                if let StopReason::Signal(group) = line.reason {
+                    headings.entry(group).or_default().push(lane.pose_at(line.s).yaw);
+                }
+            }
+        }
+        for signal in &mut self.signals {
+            let SignalKind::Light(group) = signal.kind else { continue };
+            let governed = headings.get(&group).map_or(&[][..], Vec::as_slice);
+            let from_behind = |heading: &f64| (signal.facing - heading).cos() > 0.0;
+            if !governed.is_empty() && governed.iter().all(from_behind) {
+                signal.facing = normalize_angle(signal.facing + std::f64::consts::PI);
+            }
+        }
     }
 }
 
