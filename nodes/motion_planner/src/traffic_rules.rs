@@ -71,7 +71,10 @@ pub(crate) fn demands(scene: &Scene<'_>, axis: &Axis, ego: State, memory: &mut R
                 memory.served.remove(&key);
                 continue;
             }
-            let stop = s - p.stop_line_margin_m;
+            let at_line = s - p.stop_line_margin_m;
+            // Where a light is waited for, in its view; who has passed that place goes on to the line.
+            let in_view = at_line - scene.views.setback(key);
+            let stop = if front < in_view + PAST_VIEW_M { in_view } else { at_line };
             // Whether one can still stop is a matter of the line itself, not of the margin before it.
             let needed = ego.speed * ego.speed / (2.0 * (s - 0.2 - front).max(0.01));
             out.lines.push(stop);
@@ -91,9 +94,6 @@ pub(crate) fn demands(scene: &Scene<'_>, axis: &Axis, ego: State, memory: &mut R
                         memory.committed.remove(&key);
                     }
                     if !pass && s > front - 0.6 {
-                        // Who has passed the place to see the light from goes on to the line.
-                        let in_view = stop - scene.views.setback(key);
-                        let stop = if front < in_view + PAST_VIEW_M { in_view } else { stop };
                         out.stops.push((stop, "light"));
                         out.forbidden.push(s);
                     }
