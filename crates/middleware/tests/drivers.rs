@@ -117,13 +117,14 @@ fn lockstep_delays_messages_by_the_simulated_latency() {
     }
 }
 
-/// Four relays that read the counter and each other, with latencies on both sides of what is worth a thread and some
+/// Relays that read the counter and each other, with latencies on both sides of what is worth a thread and some
 /// equal, so that messages of several threads fall due at one time.
 fn web() -> Graph {
     let mut graph = graph(Duration::from_millis(10), Duration::from_micros(200));
     let relays = [
         ("a", "/numbers", 10, 900),
         ("b", "/a/output/number", 20, 100),
+        ("late", "/a/output/number", 900, 10),
         ("c", "/a/output/number", 20, 700),
         ("d", "/c/output/number", 3, 50),
     ];

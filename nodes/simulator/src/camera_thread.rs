@@ -1,14 +1,17 @@
 //! Draws images on a thread of its own while the world goes on.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use node::NodeError;
 use simulation::camera::{CameraConfig, CameraFrame, CameraShot, Darkroom};
 
+/// Exposures whose images are not out yet: more than a camera of 50 Hz makes within the longest latency.
+const MOST_EXPOSED: usize = 16;
+
 /// A camera that takes its time from the exposure to the image.
 pub(crate) struct CameraThread {
-    shots: Sender<CameraShot>,
+    shots: SyncSender<CameraShot>,
     frames: Receiver<CameraFrame>,
     exposed: VecDeque<Exposed>,
 }
@@ -24,8 +27,8 @@ struct Exposed {
 impl CameraThread {
     pub fn new(config: CameraConfig) -> Result<Self, NodeError> {
         let mut darkroom = Darkroom::new(config).map_err(|e| NodeError::new(e.to_string()))?;
-        let (shots, taken) = channel::<CameraShot>();
-        let (developed, frames) = channel();
+        let (shots, taken) = sync_channel::<CameraShot>(MOST_EXPOSED);
+        let (developed, frames) = sync_channel(MOST_EXPOSED);
         let draw = move || {
             // Ends with the simulator, whose end of a channel it finds gone.
             while let Ok(shot) = taken.recv()

@@ -1,11 +1,14 @@
 //! Where a node handles its events in lockstep: on the driver's thread, or on one of its own.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use node::{Event, Node, Outputs, Published, Status};
+
+/// Events that a thread has before it at most.
+const MOST_WAITING: usize = 64;
 
 /// What came of one event.
 pub(super) struct Handled {
@@ -20,7 +23,48 @@ pub(super) enum Seat {
     /// Handles an event at once.
     Here { work: Work, done: VecDeque<Handled> },
     /// Handles events while the driver goes on.
-    Thread { events: Option<Sender<Event>>, done: Receiver<Handled>, thread: Option<JoinHandle<()>> },
+    Thread(Thread),
+}
+
+/// A node's thread.
+pub(super) struct Thread {
+    events: Option<SyncSender<Event>>,
+    results: Receiver<Handled>,
+    /// Events sent whose results are not taken from the channel.
+    waiting: usize,
+    /// Results taken from the channel to make room, oldest first.
+    done: VecDeque<Handled>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Thread {
+    fn begin(&mut self, event: Event) {
+        if self.waiting == MOST_WAITING {
+            let result = self.receive();
+            self.done.push_back(result);
+        }
+        // A thread that is gone is found, with its panic, where its result is taken.
+        let _ = self.events.as_ref().map(|events| events.send(event));
+        self.waiting += 1;
+    }
+
+    fn receive(&mut self) -> Handled {
+        self.waiting -= 1;
+        self.results.recv().unwrap_or_else(|_| match self.thread.take().map(JoinHandle::join) {
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            _ => panic!("a node's thread ended before its work was done"),
+        })
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        self.events.take();
+        // It may be about to send what nobody takes any more.
+        while self.results.recv().is_ok() {}
+        // A panic that nobody waited for ends with its thread.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
 }
 
 /// A node and what it writes into.
@@ -53,21 +97,24 @@ impl Seat {
 
     /// On a thread of its own, or on the driver's where the system gives no more threads.
     pub fn on_thread(name: &str, work: Work) -> Self {
-        let (events, orders) = channel();
-        let (results, done) = channel();
+        let (events, orders) = sync_channel::<Event>(MOST_WAITING);
+        let (done, results) = sync_channel(MOST_WAITING);
         // The work follows once the thread is there: a thread that is not must not take it along.
-        let (seat, seats) = channel::<Work>();
+        let (seat, seats) = sync_channel::<Work>(1);
         let run = move || {
             let Ok(mut work) = seats.recv() else { return };
             while let Ok(event) = orders.recv() {
-                if results.send(work.handle(&event)).is_err() {
+                if done.send(work.handle(&event)).is_err() {
                     return;
                 }
             }
         };
         let refused = match std::thread::Builder::new().name(name.into()).spawn(run) {
             Ok(thread) => match seat.send(work) {
-                Ok(()) => return Self::Thread { events: Some(events), done, thread: Some(thread) },
+                Ok(()) => {
+                    let (waiting, done) = (0, VecDeque::new());
+                    return Self::Thread(Thread { events: Some(events), results, waiting, done, thread: Some(thread) });
+                }
                 Err(refused) => refused.0,
             },
             Err(error) => {
@@ -82,10 +129,7 @@ impl Seat {
     pub fn begin(&mut self, event: Event) {
         match self {
             Self::Here { work, done } => done.push_back(work.handle(&event)),
-            Self::Thread { events, .. } => {
-                // A thread that is gone is found, with its panic, where its result is taken.
-                let _ = events.as_ref().map(|events| events.send(event));
-            }
+            Self::Thread(thread) => thread.begin(event),
         }
     }
 
@@ -96,22 +140,10 @@ impl Seat {
     pub fn finish(&mut self) -> Handled {
         match self {
             Self::Here { done, .. } => done.pop_front().expect("finish follows begin"),
-            Self::Thread { done, thread, .. } => {
-                done.recv().unwrap_or_else(|_| match thread.take().map(JoinHandle::join) {
-                    Some(Err(panic)) => std::panic::resume_unwind(panic),
-                    _ => panic!("a node's thread ended before its work was done"),
-                })
-            }
-        }
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        if let Self::Thread { events, thread, .. } = self {
-            events.take();
-            // A panic that nobody waited for ends with its thread.
-            let _ = thread.take().map(JoinHandle::join);
+            Self::Thread(thread) => match thread.done.pop_front() {
+                Some(result) => result,
+                None => thread.receive(),
+            },
         }
     }
 }
