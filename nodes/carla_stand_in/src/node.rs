@@ -10,6 +10,7 @@ use msgs::std_msgs::msg::{Float32, String as Text};
 use msgs::tf2_msgs::msg::TFMessage;
 use nalgebra::{Isometry3, Translation3};
 use node::{Context, Definition, Event, Node, NodeError, Outputs, Ports, Status, Time, Timer};
+use simulation::camera::Darkroom;
 use simulation::{
     Command, EventKind, GRADE_COMPENSATION, GRAVITY, Mount, STEP_S, Scenario, World, drive_scenario, smoke_scenario,
 };
@@ -29,6 +30,7 @@ const LOOK: Duration = Duration::from_millis(2);
 pub struct CarlaStandIn {
     parameters: Parameters,
     world: World,
+    darkroom: Darkroom,
     rig: Rig,
     lidar_mount: Isometry3<f64>,
     imu_mount: Isometry3<f64>,
@@ -92,6 +94,7 @@ impl Definition for CarlaStandIn {
         };
         let scenario = made.map_err(|e| NodeError::new(e.to_string()))?;
         let suite = world.suite_of_sensors();
+        let darkroom = Darkroom::new(suite.camera).map_err(|e| NodeError::new(e.to_string()))?;
         let world = World::new(map, context.vehicle, suite, scenario).map_err(|e| NodeError::new(e.to_string()))?;
         let map_text = (!p.map_file.is_empty()).then(|| std::fs::read_to_string(context.resolve(&p.map_file)));
         let map_text = map_text.transpose().map_err(|e| NodeError::new(format!("map_file {}: {e}", p.map_file)))?;
@@ -103,6 +106,7 @@ impl Definition for CarlaStandIn {
             bridge: (p.contract == Contract::CarlaRosBridge).then(|| BridgeOutputs::new(p, ports)),
             truth: Truth::new(ports),
             world,
+            darkroom,
             rig,
             image_size,
             map_text,
@@ -269,8 +273,9 @@ impl CarlaStandIn {
             outputs.publish(self.sensors.camera_info, info);
             place("front", outputs);
             if outputs.is_heard(self.sensors.image)
-                && let Some(frame) = self.world.camera_image()
+                && let Some(shot) = self.world.camera_shot()
             {
+                let frame = self.darkroom.develop(&shot);
                 outputs.publish(self.sensors.image, sensors::image(&frame, self.image_size, namer.of("front")));
             }
         }
