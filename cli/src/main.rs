@@ -389,7 +389,9 @@ fn run_drive(arguments: DriveArguments) -> anyhow::Result<bool> {
     }
     print!("{}", record.table());
     println!("  report                         {}", out.join("report.html").display());
-    if let Ok(file) = std::fs::metadata(out.join("drive.mcap")) {
+    if !arguments.no_record
+        && let Ok(file) = std::fs::metadata(out.join("drive.mcap"))
+    {
         let megabytes = file.len() as f64 / 1e6;
         println!("  recording                      {}, {megabytes:.0} MB", out.join("drive.mcap").display());
     }

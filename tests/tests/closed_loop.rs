@@ -46,9 +46,7 @@ fn completes_a_route_through_the_shipped_town_without_collision() {
 #[test]
 fn completes_a_route_on_a_map_of_the_users_own() {
     let Some(map) = town01() else { return };
-    // Some of its lights hang where the camera cannot see them from the stop line.
-    let arguments = BTreeMap::from([("v2i".into(), "true".into())]);
-    let options = Options { map: Some(map), arguments, ..options("town01", "smoke", 2001) };
+    let options = Options { map: Some(map), ..options("town01", "smoke", 2001) };
     let (record, _) = drive(&share(), &options).unwrap();
     assert!(record.succeeded(), "{}\n{:?}\n{:?}", record.table(), record.events, record.emergency_stops);
 }

@@ -94,9 +94,10 @@ fn images_are_drawn_only_where_somebody_reads_them() {
     let mut simulator = Simulator::new(parameters().parse("simulator").unwrap(), &mut ports, &context).unwrap();
     let image = ports.outputs().iter().position(|o| o.name == "~/output/image").unwrap();
     let info = ports.outputs().iter().position(|o| o.name == "~/output/camera_info").unwrap();
-    let unheard = run(&mut simulator, &ports, 100, 0, false);
+    // The tenth exposure of the first second is out 30 ms after it.
+    let unheard = run(&mut simulator, &ports, 103, 0, false);
     assert_eq!((unheard[image].1, unheard[info].1), (0, 10));
-    let heard = run_heard(&mut simulator, &ports, 100, 100, false, &[image]);
+    let heard = run_heard(&mut simulator, &ports, 100, 103, false, &[image]);
     assert_eq!((heard[image].1, heard[info].1), (10, 10));
 }
 
