@@ -32,13 +32,16 @@ struct Kind {
     size: usize,
     rate_hz: u32,
     reliable: bool,
+    /// Of the history, keep last: of the small ones a second, so that what is lost is lost on the wire and not
+    /// replaced in the history of a reader that slept for 10 ms.
+    depth: u32,
     count: usize,
 }
 
 const KINDS: [Kind; 3] = [
-    Kind { name: "cloud_reliable", size: 1_500_000, rate_hz: 20, reliable: true, count: 200 },
-    Kind { name: "cloud_best_effort", size: 1_500_000, rate_hz: 10, reliable: false, count: 100 },
-    Kind { name: "small", size: 140, rate_hz: 1000, reliable: true, count: 5000 },
+    Kind { name: "cloud_reliable", size: 1_500_000, rate_hz: 20, reliable: true, depth: 10, count: 200 },
+    Kind { name: "cloud_best_effort", size: 1_500_000, rate_hz: 10, reliable: false, depth: 10, count: 100 },
+    Kind { name: "small", size: 140, rate_hz: 1000, reliable: true, depth: 1000, count: 5000 },
 ];
 
 #[derive(Clone, Copy, PartialEq)]
@@ -80,10 +83,10 @@ fn now() -> Time {
     Time(0) + SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
 }
 
-fn qos(reliable: bool) -> Qos {
+fn qos(kind: &Kind) -> Qos {
     let max_blocking = Duration::from_secs(1);
-    let reliability = if reliable { Reliability::Reliable { max_blocking } } else { Reliability::BestEffort };
-    Qos { reliability, history: History::KeepLast(10), ..Qos::default() }
+    let reliability = if kind.reliable { Reliability::Reliable { max_blocking } } else { Reliability::BestEffort };
+    Qos { reliability, history: History::KeepLast(kind.depth), ..Qos::default() }
 }
 
 fn cloud(kind: &Kind) -> PointCloud2 {
@@ -95,7 +98,7 @@ fn cloud(kind: &Kind) -> PointCloud2 {
 
 fn send(participant: &Participant, kind: &Kind) {
     let type_name = names::type_name(PointCloud2::TYPE_NAME);
-    let writer = participant.writer("rt/benchmark", &type_name, &qos(kind.reliable)).unwrap();
+    let writer = participant.writer("rt/benchmark", &type_name, &qos(kind)).unwrap();
     while writer.matched() == 0 {
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -115,7 +118,7 @@ fn send(participant: &Participant, kind: &Kind) {
 
 fn receive(participant: &Participant, kind: &Kind) {
     let type_name = names::type_name(PointCloud2::TYPE_NAME);
-    let reader = participant.reader("rt/benchmark", &type_name, &qos(kind.reliable), Arc::default()).unwrap();
+    let reader = participant.reader("rt/benchmark", &type_name, &qos(kind), Arc::default()).unwrap();
     println!("{}", json!({"ready": true}));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut ages = Vec::new();
@@ -162,7 +165,7 @@ impl End {
     fn fast_dds(transports: &str, role: &str, kind: &Kind) -> Option<Self> {
         let mut peer = FastDds::start(DOMAIN, transports)?;
         let type_name = names::type_name(PointCloud2::TYPE_NAME);
-        let words = if kind.reliable { "reliable" } else { "best_effort" };
+        let words = format!("{},depth:{}", if kind.reliable { "reliable" } else { "best_effort" }, kind.depth);
         if role == "receive" {
             peer.make(&format!("reader end rt/benchmark {type_name} {words} - ages:{}", kind.count));
             return Some(Self::FastDds(peer));

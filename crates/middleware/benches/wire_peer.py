@@ -17,18 +17,18 @@ PointCloud2 = ros("sensor_msgs/msg/PointCloud2")
 Header = ros("std_msgs/msg/Header")
 Time = ros("builtin_interfaces/msg/Time")
 
-# Bytes, rate in Hz, reliable: as in wire.rs.
-KINDS = {"cloud_reliable": (1_500_000, 20, True), "cloud_best_effort": (1_500_000, 10, False), "small": (140, 1000, True)}
+# Bytes, rate in Hz, reliable, depth of the history: as in wire.rs.
+KINDS = {"cloud_reliable": (1_500_000, 20, True, 10), "cloud_best_effort": (1_500_000, 10, False, 10), "small": (140, 1000, True, 1000)}
 
 
 def main():
     role, kind, domain, count = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    size, rate, reliable = KINDS[kind]
+    size, rate, reliable, depth = KINDS[kind]
     if "WIRE_CONFIG" in os.environ:
         keep = Domain(domain, os.environ["WIRE_CONFIG"])
     peer = Peer(domain)
     reliability = Policy.Reliability.Reliable(duration(seconds=1)) if reliable else Policy.Reliability.BestEffort
-    qos = Qos(reliability, Policy.History.KeepLast(10))
+    qos = Qos(reliability, Policy.History.KeepLast(depth))
     if role == "send":
         writer = peer.writer("rt/benchmark", PointCloud2, qos)
         while not writer.get_matched_subscriptions():
@@ -52,7 +52,7 @@ def main():
     ages, quiet_since = [], time.monotonic()
     while len(ages) < count and time.monotonic() - quiet_since < (5 if ages else 30):
         waitset.wait(duration(milliseconds=500))
-        for sample in reader.take(N=10):
+        for sample in reader.take(N=100):
             if isinstance(sample, InvalidSample):  # the writer has left
                 continue
             now, stamp = time.time_ns(), sample.header.stamp
