@@ -1,8 +1,9 @@
 //! How well the stack sees while it drives, and what its emergency stops were for:
-//! `cargo run --release -p system_tests --example perception_check -- SCENARIO FIRST_SEED LAST_SEED [MAP.xodr]`.
+//! `cargo run --release -p system_tests --example perception_check -- SCENARIO FIRST_SEED LAST_SEED [MAP.xodr] [NAME:=VALUE]...`.
 //!
 //! Compares tracked objects with the world's truth: share of road users with line of sight that are tracked, by class
-//! and distance; tracks that nothing true is near (ghosts); errors of position and velocity.
+//! and distance; tracks that nothing true is near (ghosts); errors of position and velocity. Says what the car stood for
+//! and how long, and what the traffic lights showed and were taken for when it stood long.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -10,7 +11,7 @@ use std::path::PathBuf;
 
 use ferrodrive::drive::{ClockKind, Options, load};
 use middleware::{Lockstep, Tap, Topic};
-use msgs::autoware_perception_msgs::msg::{TrackedObject, TrackedObjects};
+use msgs::autoware_perception_msgs::msg::{TrackedObject, TrackedObjects, TrafficLightElement, TrafficLightGroupArray};
 use msgs::autoware_planning_msgs::msg::Trajectory;
 use msgs::diagnostic_msgs::msg::DiagnosticArray;
 use msgs::nav_msgs::msg::Odometry;
@@ -36,8 +37,16 @@ struct Check {
     /// Since when the car stands, s.
     standing_since: Option<f64>,
     trajectory: Option<Trajectory>,
-    /// What the planner says.
+    /// What the planner says, and its message alone.
     plan: String,
+    plan_message: String,
+    odometry_at: Option<f64>,
+    /// How long the car stood for each reason, s.
+    stood: BTreeMap<String, f64>,
+    /// What the recognizer says, and what the lights show.
+    read: Option<TrafficLightGroupArray>,
+    shown: Option<TrafficLightGroupArray>,
+    recognizer: String,
     over: bool,
     summary: String,
 }
@@ -50,6 +59,16 @@ fn place(object: &TrackedObject) -> (f64, f64) {
 fn yaw(object: &TrackedObject) -> f64 {
     let q = &object.kinematics.pose_with_covariance.pose.orientation;
     (2.0 * (q.w * q.z + q.x * q.y)).atan2(1.0 - 2.0 * (q.y * q.y + q.z * q.z))
+}
+
+fn color(element: &TrafficLightElement) -> &'static str {
+    match element.color {
+        TrafficLightElement::RED => "red",
+        TrafficLightElement::AMBER => "amber",
+        TrafficLightElement::GREEN => "green",
+        _ if element.status == TrafficLightElement::SOLID_OFF => "unlit",
+        _ => "unknown",
+    }
 }
 
 fn velocity(object: &TrackedObject) -> (f64, f64) {
@@ -136,6 +155,21 @@ impl Check {
                 point.longitudinal_velocity_mps
             );
         }
+        for group in self.read.iter().flat_map(|read| &read.traffic_light_groups) {
+            let of = |array: &TrafficLightGroupArray| {
+                let same = array
+                    .traffic_light_groups
+                    .iter()
+                    .find(|g| g.traffic_light_group_id == group.traffic_light_group_id);
+                same.and_then(|g| g.elements.first()).map_or("nothing", color)
+            };
+            let truth = self.shown.as_ref().map_or("nothing", of);
+            let read = group.elements.first().map_or("nothing", color);
+            println!("    light group {}: read {read}, shows {truth}", group.traffic_light_group_id);
+        }
+        if !self.recognizer.is_empty() {
+            println!("    recognizer: {}", self.recognizer);
+        }
         for track in &tracks.objects {
             let at = place(track);
             let (dx, dy) = (at.0 - x, at.1 - y);
@@ -172,6 +206,9 @@ impl Check {
     }
 
     fn print(&self) {
+        for (reason, time) in self.stood.iter().filter(|(_, time)| **time >= 1.0) {
+            println!("  stood {time:.0} s: {reason}");
+        }
         println!("  class, distance: road users in sight, tracked, position and velocity error | tracks, ghosts");
         let keys: std::collections::BTreeSet<_> = self.seen.keys().chain(self.ghosts.keys()).collect();
         for key in keys {
@@ -200,6 +237,11 @@ impl Tap for Check {
                     let (p, q) = (&odometry.pose.pose.position, &odometry.pose.pose.orientation);
                     let yaw = (2.0 * (q.w * q.z + q.x * q.y)).atan2(1.0 - 2.0 * (q.y * q.y + q.z * q.z));
                     self.ego = Some((p.x, p.y, yaw, odometry.twist.twist.linear.x));
+                    let last = self.odometry_at.replace(now.seconds());
+                    if odometry.twist.twist.linear.x.abs() < 0.1 {
+                        let time = last.map_or(0.0, |last| now.seconds() - last);
+                        *self.stood.entry(self.plan_message.clone()).or_default() += time;
+                    }
                     let since = if odometry.twist.twist.linear.x.abs() < 0.1 { self.standing_since } else { None };
                     let since = *self.standing_since.insert(since.unwrap_or(now.seconds()));
                     if now.seconds() - since >= 30.0 {
@@ -247,6 +289,10 @@ impl Tap for Check {
                     );
                 }
             }
+            "/perception/traffic_light_recognition/traffic_signals" => {
+                self.read = any.downcast_ref::<TrafficLightGroupArray>().cloned();
+            }
+            "/v2i/traffic_signals" => self.shown = any.downcast_ref::<TrafficLightGroupArray>().cloned(),
             "/simulation/ground_truth/events" => {
                 for status in any.downcast_ref::<DiagnosticArray>().iter().flat_map(|a| &a.status) {
                     self.explain(now, &status.message);
@@ -254,7 +300,11 @@ impl Tap for Check {
             }
             "/diagnostics" => {
                 for status in any.downcast_ref::<DiagnosticArray>().iter().flat_map(|a| &a.status) {
+                    if status.name == "traffic_light_recognizer" {
+                        self.recognizer.clone_from(&status.message);
+                    }
                     if status.name == "motion_planner" {
+                        self.plan_message.clone_from(&status.message);
                         let facts = status.values.iter().map(|v| format!("; {}: {}", v.key, v.value));
                         self.plan = status.message.clone() + &facts.collect::<String>();
                     }
@@ -276,15 +326,17 @@ impl Tap for Check {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [scenario, first, last, rest @ ..] = arguments.as_slice() else {
-        return Err("expected SCENARIO FIRST_SEED LAST_SEED [MAP.xodr]".into());
+        return Err("expected SCENARIO FIRST_SEED LAST_SEED [MAP.xodr] [NAME:=VALUE]...".into());
     };
+    let given: BTreeMap<String, String> =
+        rest.iter().filter_map(|word| word.split_once(":=")).map(|(name, value)| (name.into(), value.into())).collect();
     for seed in first.parse::<u64>()?..=last.parse()? {
         let options = Options {
-            map: rest.first().map(PathBuf::from),
+            map: rest.iter().find(|word| !word.contains(":=")).map(PathBuf::from),
             scenario: scenario.clone(),
             seed: Some(seed),
             launch: None,
-            arguments: BTreeMap::new(),
+            arguments: given.clone(),
             clock: ClockKind::Lockstep,
             record: false,
             record_images: false,

@@ -57,6 +57,7 @@ impl Planner {
         }
         let patience = self.patience(situation);
         let places = places(&map, &situation.users);
+        self.departures.update(&map, &situation.users, &places, situation.now_s);
         let mut corridors = Vec::new();
         for (id, changes_lane) in lanes {
             let Some(target) = map.lane(id) else { continue };
@@ -71,6 +72,7 @@ impl Planner {
                 users: &situation.users,
                 lights: &situation.lights,
                 views: &self.views,
+                departures: &self.departures,
                 now_s: situation.now_s,
                 front_m: self.vehicle.front_m(),
                 length_m: self.vehicle.length_m(),

@@ -5,6 +5,7 @@
 //! Vehicle Motion Planning".
 
 mod corridor;
+mod departures;
 mod forward_simulation;
 mod light_view;
 mod message;

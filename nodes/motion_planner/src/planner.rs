@@ -8,6 +8,7 @@ use road_map::{LaneGraph, LaneId, SignalGroupId};
 use vehicle::Vehicle;
 
 use crate::corridor::Corridor;
+use crate::departures::Departures;
 use crate::forward_simulation::DT;
 use crate::light_view::LightViews;
 use crate::parameters::Parameters;
@@ -58,6 +59,7 @@ pub(crate) struct Planner {
     pub views: LightViews,
     segment: usize,
     pub(crate) memory: RuleMemory,
+    pub(crate) departures: Departures,
     pub(crate) previous: Option<Previous>,
     standing_since: Option<f64>,
     /// When the car last had stood for so long that it may cross a solid line, s.
@@ -95,6 +97,7 @@ impl Planner {
             route: RouteLanes::default(),
             segment: 0,
             memory: RuleMemory::default(),
+            departures: Departures::default(),
             previous: None,
             standing_since: None,
             blocked_at: None,

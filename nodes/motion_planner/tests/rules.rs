@@ -30,17 +30,58 @@ fn stops_before_the_line_at_red_and_goes_at_green() {
     assert!(street.front() > 155.0);
 }
 
+/// A light 7 m aside: from the line itself the camera looks past it.
+fn aside() -> String {
+    signal("1000001", "yes").replace("t=\"-4\"", "t=\"-7\"")
+}
+
 #[test]
 fn waits_where_its_camera_sees_the_light_and_goes_at_green() {
-    // 7 m aside: from the line itself the camera looks past it.
-    let aside = signal("1000001", "yes").replace("t=\"-4\"", "t=\"-7\"");
-    let mut street = Street::new("broken", &aside, "", 12.0);
+    let mut street = Street::new("broken", &aside(), "", 12.0);
     street.light = Some(TrafficLightElement::RED);
     street.run(30.0);
     assert!(street.speed < 0.05 && (141.5..145.0).contains(&street.front()), "front at {}", street.front());
     street.light = Some(TrafficLightElement::GREEN);
     street.run(8.0);
     assert!(street.front() > 155.0);
+}
+
+#[test]
+fn drives_over_the_line_of_a_green_light_that_has_just_left_its_cameras_view() {
+    let mut street = Street::new("broken", &aside(), "", 12.0);
+    street.light = Some(TrafficLightElement::RED);
+    street.run(30.0);
+    for _ in 0..80 {
+        let seen = street.front() < 144.5;
+        street.light = Some(if seen { TrafficLightElement::GREEN } else { TrafficLightElement::UNKNOWN });
+        street.step();
+    }
+    assert!(street.front() > 155.0, "front at {}, {:?}", street.front(), street.status);
+}
+
+#[test]
+fn where_it_sees_no_light_it_goes_when_who_stands_beside_it_sets_off() {
+    let mut street = Street::with_goal_in_the_right_lane(&aside(), 0.0);
+    street.pose.position.x = 147.0 - street.vehicle.front_m();
+    street.light = Some(TrafficLightElement::UNKNOWN);
+    street.users = vec![User::car(146.0, -5.25, 0.0)];
+    street.run(30.0);
+    assert!(street.speed < 0.05 && street.front() < 150.0, "front at {}", street.front());
+    street.users[0].speed = 4.0;
+    street.run(8.0);
+    assert!(street.front() > 155.0, "front at {}, {:?}", street.front(), street.status);
+}
+
+#[test]
+fn waits_in_view_of_the_light_while_who_is_ahead_leaves_no_room_before_or_behind_its_line() {
+    let mut street = Street::new("broken", &aside(), "", 10.0);
+    // Its tail stands at 150.5 m.
+    street.users = vec![User::car(152.75, -1.75, 0.0)];
+    street.run(20.0);
+    assert!(street.speed < 0.05 && (141.5..144.0).contains(&street.front()), "front at {}", street.front());
+    street.users[0].speed = 6.0;
+    street.run(10.0);
+    assert!(street.front() > 155.0, "front at {}, {:?}", street.front(), street.status);
 }
 
 #[test]
@@ -184,7 +225,7 @@ fn passes_a_cyclist_when_the_other_lane_is_free() {
 
 #[test]
 fn changes_lanes_before_a_goal_in_the_lane_beside() {
-    let mut street = Street::with_goal_in_the_right_lane(10.0);
+    let mut street = Street::with_goal_in_the_right_lane("", 10.0);
     street.run(40.0);
     let at = street.pose.position;
     assert!(street.speed < 0.05 && (at.y + 5.25).abs() < 0.3 && (at.x - 200.0).abs() < 2.0, "{at:?}");
@@ -193,7 +234,7 @@ fn changes_lanes_before_a_goal_in_the_lane_beside() {
 
 #[test]
 fn lets_a_faster_car_pass_before_it_changes_into_its_lane() {
-    let mut street = Street::with_goal_in_the_right_lane(8.0);
+    let mut street = Street::with_goal_in_the_right_lane("", 8.0);
     street.pose.position.x = 60.0;
     street.users = vec![User::car(48.0, -5.25, 11.0), User::car(25.0, -5.25, 11.0)];
     while street.pose.position.y > -5.0 && street.time_s < 60.0 {

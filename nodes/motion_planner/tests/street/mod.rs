@@ -140,8 +140,8 @@ impl Street {
     }
 
     /// Two lanes each way to the right: the car drives in the left one, the goal at 200 m lies in the right one.
-    pub fn with_goal_in_the_right_lane(speed: f64) -> Self {
-        let map = street("solid", &["broken", "solid"], "", "");
+    pub fn with_goal_in_the_right_lane(signals: &str, speed: f64) -> Self {
+        let map = street("solid", &["broken", "solid"], signals, "");
         Self::on(&map, &["lane -1", "lane -2"], Pose2::new(200.0, -5.25, 0.0), speed)
     }
 
