@@ -1,3 +1,5 @@
+use std::cmp::Ordering;
+
 use inference::{TensorSpec, TensorView};
 use serde::Deserialize;
 
@@ -93,10 +95,16 @@ impl CenterHead {
         // The logarithm of the odds that the least score stands for: no sigmoid is computed for what is left out.
         let least = (self.least_score / (1.0 - self.least_score)).ln();
         let mut boxes = Vec::new();
-        for place in 0..count {
-            let best = (0..self.classes.len()).map(|class| (class, heat[class * count + place]));
-            let Some((class, odds)) = best.max_by(|a, b| a.1.total_cmp(&b.1)) else { continue };
-            if !(odds >= least) {
+        // Class by class, as the map lies in memory; most places are of none.
+        let marks = heat.chunks_exact(count.max(1)).enumerate().flat_map(|(class, odds)| {
+            odds.iter().enumerate().filter(|(_, odds)| **odds >= least).map(move |(place, odds)| (class, place, *odds))
+        });
+        for (class, place, odds) in marks {
+            let greater = |other: usize| match heat[other * count + place].total_cmp(&odds) {
+                Ordering::Equal => other > class,
+                order => order == Ordering::Greater,
+            };
+            if (0..self.classes.len()).any(greater) {
                 continue;
             }
             let at = |tensor: &[f32], channel: usize| tensor[channel * count + place];
@@ -108,18 +116,19 @@ impl CenterHead {
                 self.origin_m[axis] + self.place_m[axis] * (index as f32 + at(offset, axis))
             };
             let yaw = at(rotation, 0).atan2(at(rotation, 1));
-            boxes.push(Box3 {
+            let one = Box3 {
                 class,
                 score: 1.0 / (1.0 + (-odds).exp()),
                 center: [along(0, place % columns), along(1, place / columns), at(height, 0)],
                 size: [side(Dimension::Length), side(Dimension::Width), side(Dimension::Height)],
                 yaw: if self.yaw_from_y { -yaw - std::f32::consts::FRAC_PI_2 } else { yaw },
                 velocity: (!velocity.is_empty()).then(|| [at(velocity, 0), at(velocity, 1)]),
-            });
+            };
+            boxes.push((place, one));
         }
-        boxes.sort_by(|a, b| b.score.total_cmp(&a.score));
+        boxes.sort_by(|(i, a), (j, b)| b.score.total_cmp(&a.score).then(i.cmp(j)));
         let mut kept: Vec<Box3> = Vec::new();
-        for one in boxes {
+        for (_, one) in boxes {
             let near = |better: &Box3| {
                 let (dx, dy) = (better.center[0] - one.center[0], better.center[1] - one.center[1]);
                 better.class == one.class && dx.hypot(dy) < self.least_distance_m

@@ -73,9 +73,24 @@ struct State {
     /// Cells with pillars, in the order of first points.
     used: Vec<u32>,
     counts: Vec<i32>,
-    raw: Vec<[f32; 5]>,
+    /// By pillar, of its points' places.
+    sums: Vec<[f32; 3]>,
+    means: Vec<[f32; 3]>,
+    kept: Vec<Kept>,
+    /// How many pillars the last cloud had, and for each its points whose features stand in `features`: only what was
+    /// written is cleared.
+    described: usize,
+    filled: Vec<usize>,
     features: Vec<f32>,
     coordinates: Vec<i32>,
+}
+
+/// A point, its pillar, and which of the pillar's it is.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    point: [f32; 5],
+    pillar: u32,
+    index: u32,
 }
 
 const NONE: u32 = u32::MAX;
@@ -128,15 +143,20 @@ impl Pillars {
             pillar_at: vec![NONE; columns * rows],
             used: Vec::with_capacity(self.pillars),
             counts: vec![0; self.pillars],
-            raw: vec![[0.0; 5]; self.pillars * self.points],
+            sums: vec![[0.0; 3]; self.pillars],
+            means: vec![[0.0; 3]; self.pillars],
+            kept: Vec::new(),
+            described: 0,
+            filled: vec![0; self.pillars],
             features: vec![0.0; self.pillars * self.points * self.point_features.len()],
-            coordinates: vec![0; self.pillars * 4],
+            coordinates: vec![-1; self.pillars * 4],
         };
         Ok(self)
     }
 
     /// Gathers points: x, y, z (m), intensity, time lag (s). Those beyond the range, beyond the most pillars and beyond the
-    /// most points of a pillar are left out, the last ones first. Gives the number of pillars. Allocates nothing.
+    /// most points of a pillar are left out, the last ones first. Gives the number of pillars. Allocates
+    /// nothing once it has grown.
     pub fn fill(&mut self, points: impl IntoIterator<Item = [f32; 5]>) -> usize {
         let [columns, rows] = self.grid();
         let (limit, per_pillar) = (self.pillars, self.points);
@@ -145,6 +165,8 @@ impl Pillars {
             state.pillar_at[cell as usize] = NONE;
         }
         state.counts.fill(0);
+        state.sums.fill([0.0; 3]);
+        state.kept.clear();
         let [x0, y0, z0, x1, y1, z1] = self.range_m;
         for mut point in points {
             for (value, shift) in point.iter_mut().zip(self.shift_m) {
@@ -169,7 +191,10 @@ impl Pillars {
             }
             let count = &mut state.counts[pillar as usize];
             if (*count as usize) < per_pillar {
-                state.raw[pillar as usize * per_pillar + *count as usize] = point;
+                for (sum, value) in state.sums[pillar as usize].iter_mut().zip(point) {
+                    *sum += value;
+                }
+                state.kept.push(Kept { point, pillar, index: *count as u32 });
                 *count += 1;
             }
         }
@@ -178,38 +203,50 @@ impl Pillars {
 
     fn describe(&mut self, columns: usize) -> usize {
         let state = &mut self.state;
-        state.features.fill(0.0);
-        state.coordinates.fill(-1);
         let (per_pillar, width) = (self.points, self.point_features.len());
         let middle_z = 0.5 * (self.range_m[2] + self.range_m[5]);
+        // Means and middles first, then the points in their own order: a network's input may have tens of megabytes, and
+        // each of its places is gone to once.
         for (pillar, cell) in state.used.iter().enumerate() {
             let (row, column) = (*cell as usize / columns, *cell as usize % columns);
             state.coordinates[4 * pillar..4 * pillar + 4].copy_from_slice(&[0, 0, row as i32, column as i32]);
-            let raw = &state.raw[pillar * per_pillar..][..state.counts[pillar] as usize];
-            let share = 1.0 / raw.len().max(1) as f32;
-            let mean = [0, 1, 2].map(|axis| raw.iter().map(|point| point[axis]).sum::<f32>() * share);
-            let middle = [
-                self.range_m[0] + (column as f32 + 0.5) * self.pillar_m[0],
-                self.range_m[1] + (row as f32 + 0.5) * self.pillar_m[1],
-                middle_z,
+            let count = state.counts[pillar] as usize;
+            let share = 1.0 / count.max(1) as f32;
+            state.means[pillar] = state.sums[pillar].map(|sum| sum * share);
+            let before = std::mem::replace(&mut state.filled[pillar], count);
+            let own = &mut state.features[pillar * per_pillar * width..][..per_pillar * width];
+            own[count * width..before.max(count) * width].fill(0.0);
+        }
+        for pillar in state.used.len()..state.described {
+            let before = std::mem::take(&mut state.filled[pillar]);
+            state.features[pillar * per_pillar * width..][..before * width].fill(0.0);
+            state.coordinates[4 * pillar..4 * pillar + 4].fill(-1);
+        }
+        state.described = state.used.len();
+        for Kept { point: [x, y, z, intensity, time_lag], pillar, index } in state.kept.iter().copied() {
+            let pillar = pillar as usize;
+            let (row, column) = (state.coordinates[4 * pillar + 2], state.coordinates[4 * pillar + 3]);
+            let mean = state.means[pillar];
+            let middle_x = self.range_m[0] + (column as f32 + 0.5) * self.pillar_m[0];
+            let middle_y = self.range_m[1] + (row as f32 + 0.5) * self.pillar_m[1];
+            let (to_mean, to_middle) = ([x - mean[0], y - mean[1], z - mean[2]], [x - middle_x, y - middle_y]);
+            // In the order of `PointFeature`.
+            let all = [
+                x,
+                y,
+                z,
+                intensity,
+                time_lag,
+                to_mean[0],
+                to_mean[1],
+                to_mean[2],
+                to_middle[0],
+                to_middle[1],
+                z - middle_z,
             ];
-            for (i, point) in raw.iter().enumerate() {
-                let start = (pillar * per_pillar + i) * width;
-                for (value, feature) in state.features[start..start + width].iter_mut().zip(&self.point_features) {
-                    *value = match feature {
-                        PointFeature::X => point[0],
-                        PointFeature::Y => point[1],
-                        PointFeature::Z => point[2],
-                        PointFeature::Intensity => point[3],
-                        PointFeature::TimeLag => point[4],
-                        PointFeature::MeanX => point[0] - mean[0],
-                        PointFeature::MeanY => point[1] - mean[1],
-                        PointFeature::MeanZ => point[2] - mean[2],
-                        PointFeature::CenterX => point[0] - middle[0],
-                        PointFeature::CenterY => point[1] - middle[1],
-                        PointFeature::CenterZ => point[2] - middle[2],
-                    };
-                }
+            let values = &mut state.features[(pillar * per_pillar + index as usize) * width..][..width];
+            for (value, feature) in values.iter_mut().zip(&self.point_features) {
+                *value = all[*feature as usize];
             }
         }
         state.used.len()
@@ -292,5 +329,56 @@ impl Scatter {
         }
         self.last.extend_from_slice(cells);
         &self.grid
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pillars() -> Pillars {
+        let text = "features = \"f\"\ncoordinates = \"c\"\nrange_m = [0.0, -8.0, -2.0, 16.0, 8.0, 2.0]\n\
+            pillar_m = [1.0, 1.0]\npillars = 20\npoints = 4\n\
+            point_features = [\"x\", \"y\", \"z\", \"intensity\", \"mean_x\", \"mean_z\", \"center_y\", \"center_z\"]";
+        let spec = |name: &str, element, shape: &[usize]| TensorSpec {
+            name: name.into(),
+            element,
+            shape: shape.into(),
+            axes: String::new(),
+            range: None,
+        };
+        let inputs = [spec("f", ElementType::Float32, &[20, 4, 8]), spec("c", ElementType::Int32, &[20, 4])];
+        toml::from_str::<Pillars>(text).unwrap().check(&inputs).unwrap()
+    }
+
+    /// Points in some cells, more in some than a pillar takes.
+    fn points(seed: usize, count: usize) -> impl Iterator<Item = [f32; 5]> {
+        (0..count).map(move |i| {
+            let n = (i * i + 7 * seed + i * seed) % 97;
+            [(n % 13) as f32 + 0.3, (n % 5) as f32 - 2.2, 0.01 * i as f32 - 0.5, n as f32, 0.0]
+        })
+    }
+
+    #[test]
+    fn nothing_of_the_last_cloud_is_left() {
+        let mut used = pillars();
+        for (seed, count) in [(1, 80), (2, 9), (3, 60), (4, 0), (5, 30)] {
+            let mut fresh = pillars();
+            assert_eq!(used.fill(points(seed, count)), fresh.fill(points(seed, count)));
+            assert_eq!(used.state.features, fresh.state.features);
+            assert_eq!(used.state.coordinates, fresh.state.coordinates);
+        }
+    }
+
+    #[test]
+    fn offsets_are_from_the_mean_of_the_kept_points_and_the_middle_of_the_pillar() {
+        let mut pillars = pillars();
+        assert_eq!(
+            pillars.fill([[2.25, 1.5, 0.5, 7.0, 0.0], [99.0, 0.0, 0.0, 0.0, 0.0], [2.75, 1.25, -0.5, 9.0, 0.0]]),
+            1
+        );
+        assert_eq!(pillars.state.features[..8], [2.25, 1.5, 0.5, 7.0, -0.25, 0.5, 0.0, 0.5]);
+        assert_eq!(pillars.state.features[8..16], [2.75, 1.25, -0.5, 9.0, 0.25, -0.5, -0.25, -0.5]);
+        assert_eq!(pillars.state.coordinates[..8], [0, 0, 9, 2, -1, -1, -1, -1]);
     }
 }

@@ -2,7 +2,9 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use lidar_detector::detection::{BOX, PLACES, decode};
-use lidar_detector::{Grid, Point, Terrain, Twist, deskew};
+use lidar_detector::{Cloud, Grid, Point, Terrain, Twist, deskew};
+use msgs::sensor_msgs::msg::{PointCloud2, PointField};
+use nalgebra::{UnitQuaternion, Vector3};
 use simulation::lidar::{LidarConfig, Scanner, random_scene};
 
 fn points() -> Vec<Point> {
@@ -17,12 +19,44 @@ fn points() -> Vec<Point> {
     scan.points.iter().map(point).collect()
 }
 
+/// As a driver sends them: x, y, z, intensity and time, 4 bytes each.
+fn message(points: &[Point]) -> PointCloud2 {
+    let names = ["x", "y", "z", "intensity", "time"];
+    let field =
+        |(i, name): (usize, &str)| PointField { name: name.into(), offset: 4 * i as u32, datatype: 7, count: 1 };
+    let floats = |p: &Point| [p.position[0], p.position[1], p.position[2], p.intensity, p.time_s].map(|v| v as f32);
+    PointCloud2 {
+        height: 1,
+        width: points.len() as u32,
+        fields: names.into_iter().enumerate().map(field).collect(),
+        point_step: 20,
+        row_step: 20 * points.len() as u32,
+        data: points.iter().flat_map(floats).flat_map(f32::to_le_bytes).collect(),
+        is_dense: true,
+        ..PointCloud2::default()
+    }
+}
+
 fn frame(criterion: &mut Criterion) {
     let points = points();
     let mut grid = Grid::new(&vehicle::Vehicle::default());
     criterion.bench_function("grid_of_a_sweep", |b| b.iter(|| grid.fill(&points)));
     let many: Vec<Point> = points.iter().cycle().take(100_000).copied().collect();
     criterion.bench_function("grid_of_100000_points", |b| b.iter(|| grid.fill(&many)));
+    // All that is done before the network: a message's bytes to its input.
+    let (cloud, mut read) = (message(&many), Cloud::default());
+    let (mount, twist) = (
+        UnitQuaternion::from_euler_angles(0.01, 0.02, 0.3).to_rotation_matrix(),
+        Twist { forward_mps: 10.0, yaw_rate_radps: 0.2 },
+    );
+    criterion.bench_function("input_of_a_message_of_100000_points", |b| {
+        b.iter(|| {
+            let _ = read.read(&cloud, |point| {
+                point.position = twist.at_stamp((mount * Vector3::from(point.position)).into(), point.time_s);
+            });
+            grid.fill(&read.points)
+        });
+    });
     // What the memory alone takes: the points read, the network's input cleared.
     let mut input = vec![0.0_f32; grid.tensor().len()];
     criterion.bench_function("memory_limit_of_100000_points", |b| {
@@ -32,7 +66,6 @@ fn frame(criterion: &mut Criterion) {
             many.iter().map(|point| point.position[0]).sum::<f64>()
         });
     });
-    let twist = Twist { forward_mps: 10.0, yaw_rate_radps: 0.2 };
     criterion.bench_function("deskew_of_a_sweep", |b| {
         b.iter_batched_ref(|| points.clone(), |p| deskew(p, twist), criterion::BatchSize::SmallInput);
     });

@@ -76,41 +76,84 @@ pub enum CloudError {
 /// # Errors
 /// [`CloudError`] where sizes and fields contradict each other; nothing of such a message is used.
 pub fn decode(message: &PointCloud2) -> Result<Cloud, CloudError> {
-    let find = |name: &str| -> Result<Option<Reader>, CloudError> {
-        let field = message.fields.iter().find(|f| f.name == name);
-        field.map(|f| Reader::new(f, message)).transpose()
-    };
-    let (Some(x), Some(y), Some(z)) = (find("x")?, find("y")?, find("z")?) else {
-        return Err(CloudError::MissingField { got: message.fields.iter().map(|f| f.name.clone()).collect() });
-    };
-    let (intensity, time) = (find("intensity")?, find("time")?);
-    let row_size = u64::from(message.width) * u64::from(message.point_step);
-    if u64::from(message.row_step) < row_size {
-        return Err(CloudError::RowStep { expected: row_size, got: message.row_step });
-    }
-    let expected = u64::from(message.height) * u64::from(message.row_step);
-    if expected != message.data.len() as u64 {
-        return Err(CloudError::DataSize { expected, got: message.data.len() });
-    }
     let mut cloud = Cloud::default();
-    if expected == 0 || row_size == 0 {
-        return Ok(cloud);
+    cloud.read(message, |_| ())?;
+    Ok(cloud)
+}
+
+impl Cloud {
+    /// [`decode`] in place of what was here, in the same pass each usable point changed by `change`. Allocates nothing once
+    /// it has grown.
+    ///
+    /// # Errors
+    /// As [`decode`]; nothing is here then.
+    pub fn read(&mut self, message: &PointCloud2, change: impl Fn(&mut Point)) -> Result<(), CloudError> {
+        self.points.clear();
+        self.dropped = 0;
+        let find = |name: &str| -> Result<Option<Reader>, CloudError> {
+            let field = message.fields.iter().find(|f| f.name == name);
+            field.map(|f| Reader::new(f, message)).transpose()
+        };
+        let (Some(x), Some(y), Some(z)) = (find("x")?, find("y")?, find("z")?) else {
+            return Err(CloudError::MissingField { got: message.fields.iter().map(|f| f.name.clone()).collect() });
+        };
+        let fields = Fields { position: [x, y, z], intensity: find("intensity")?, time: find("time")? };
+        let row_size = u64::from(message.width) * u64::from(message.point_step);
+        if u64::from(message.row_step) < row_size {
+            return Err(CloudError::RowStep { expected: row_size, got: message.row_step });
+        }
+        let expected = u64::from(message.height) * u64::from(message.row_step);
+        if expected != message.data.len() as u64 {
+            return Err(CloudError::DataSize { expected, got: message.data.len() });
+        }
+        if expected == 0 || row_size == 0 {
+            return Ok(());
+        }
+        let step = message.point_step as usize;
+        self.points.reserve(message.data.len() / step);
+        let rows = message.data.chunks_exact(message.row_step as usize).map(|row| &row[..row_size as usize]);
+        let points = rows.flat_map(|row| row.chunks_exact(step));
+        // What nearly every driver sends is read without asking each number what it is.
+        if fields.all().all(Reader::is_plain_float) {
+            self.take(points.map(|bytes| fields.point(bytes, Reader::plain_float)), change);
+        } else {
+            self.take(points.map(|bytes| fields.point(bytes, Reader::read)), change);
+        }
+        Ok(())
     }
-    cloud.points.reserve(message.data.len() / message.point_step as usize);
-    for row in message.data.chunks_exact(message.row_step as usize) {
-        for bytes in row[..row_size as usize].chunks_exact(message.point_step as usize) {
-            let position = [x.read(bytes), y.read(bytes), z.read(bytes)];
-            let time_s = time.map_or(0.0, |r| r.read(bytes));
-            if position.iter().all(|v| v.is_finite()) && time_s.abs() <= MAX_TIME_OFFSET_S {
-                let strength = intensity.map_or(0.0, |r| r.read(bytes));
-                let intensity = if strength.is_finite() { strength } else { 0.0 };
-                cloud.points.push(Point { position, intensity, time_s });
+
+    fn take(&mut self, points: impl Iterator<Item = Point>, change: impl Fn(&mut Point)) {
+        for mut point in points {
+            if point.position.iter().all(|v| v.is_finite()) && point.time_s.abs() <= MAX_TIME_OFFSET_S {
+                change(&mut point);
+                self.points.push(point);
             } else {
-                cloud.dropped += 1;
+                self.dropped += 1;
             }
         }
     }
-    Ok(cloud)
+}
+
+struct Fields {
+    position: [Reader; 3],
+    intensity: Option<Reader>,
+    time: Option<Reader>,
+}
+
+impl Fields {
+    fn all(&self) -> impl Iterator<Item = Reader> {
+        self.position.into_iter().chain(self.intensity).chain(self.time)
+    }
+
+    #[inline]
+    fn point(&self, bytes: &[u8], read: impl Fn(Reader, &[u8]) -> f64) -> Point {
+        let strength = self.intensity.map_or(0.0, |reader| read(reader, bytes));
+        Point {
+            position: self.position.map(|reader| read(reader, bytes)),
+            intensity: if strength.is_finite() { strength } else { 0.0 },
+            time_s: self.time.map_or(0.0, |reader| read(reader, bytes)),
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -138,6 +181,18 @@ impl Reader {
             return Err(CloudError::FieldOutside { name: field.name.clone(), end, point_step: message.point_step });
         }
         Ok(Self { offset: field.offset as usize, datatype: field.datatype, big_endian: message.is_bigendian })
+    }
+
+    fn is_plain_float(self) -> bool {
+        self.datatype == PointField::FLOAT32 && !self.big_endian
+    }
+
+    /// [`Self::read`] where [`Self::is_plain_float`].
+    #[inline]
+    fn plain_float(self, point: &[u8]) -> f64 {
+        let mut bytes = [0; 4];
+        bytes.copy_from_slice(&point[self.offset..self.offset + 4]);
+        f64::from(f32::from_le_bytes(bytes))
     }
 
     fn read(self, point: &[u8]) -> f64 {

@@ -26,6 +26,11 @@ const FULL: f32 = 32.0;
 /// Points this near to the car's own box are taken to be of the car, m.
 const OWN_MARGIN_M: f64 = 0.15;
 
+/// Numbers of points that are told apart in a slice: none to full.
+const COUNTS: usize = FULL as usize + 1;
+/// Floats from one channel of the input to the next.
+const CHANNEL: usize = INPUT[1] * INPUT[2];
+
 /// What the network sees: for each cell the logarithm of the number of points in seven slices of height above ground,
 /// and the greatest height, all in 0..=1. Nothing in it depends on how high the sensor sits or how strong its echoes are.
 #[derive(Debug, Clone)]
@@ -34,6 +39,35 @@ pub struct Grid {
     touched: Vec<u32>,
     terrain: Terrain,
     own: [[f64; 2]; 3],
+    /// Those within the grid.
+    within: Vec<Within>,
+    /// For each `row * COLUMNS + column` one more than where its cell stands among `cells`, or 0: all that the points need
+    /// is in few places, where the tensor has each of a cell's features in another channel.
+    slots: Vec<u32>,
+    cells: Vec<Cell>,
+    /// The feature that stands for a number of points.
+    logarithms: [f32; COUNTS],
+}
+
+/// A point within the grid.
+#[derive(Debug, Clone, Copy)]
+struct Within {
+    /// Along x and y, cells.
+    place: [f64; 2],
+    z: f64,
+    /// `row * COLUMNS + column`.
+    at: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Cell {
+    /// By slice, none above [`FULL`]; the last is of no slice.
+    counts: [u8; 8],
+    highest: f64,
+}
+
+impl Cell {
+    const EMPTY: Self = Self { counts: [0; 8], highest: FLOOR_M };
 }
 
 impl Grid {
@@ -46,57 +80,86 @@ impl Grid {
             [-1.0, vehicle.height_m + 1.0],
         ];
         Self {
-            tensor: vec![0.0; INPUT[0] * INPUT[1] * INPUT[2]],
+            tensor: vec![0.0; INPUT[0] * CHANNEL],
             touched: Vec::with_capacity(16_384),
             terrain: Terrain::default(),
             own,
+            within: Vec::new(),
+            slots: vec![0; ROWS * COLUMNS],
+            cells: Vec::with_capacity(16_384),
+            logarithms: std::array::from_fn(|count| ((count as f32).ln_1p() / FULL.ln_1p()).min(1.0)),
         }
     }
 
     /// Fills the grid anew with points in `base_link`; those on the own car and beyond the grid are left out. Gives how
     /// many were used. Allocates nothing once it has grown.
     pub fn fill(&mut self, points: &[Point]) -> usize {
-        for &cell in &self.touched {
-            for feature in 0..FEATURES {
-                self.tensor[index(cell as usize, feature)] = 0.0;
-            }
-        }
-        self.touched.clear();
-        self.terrain.estimate(points);
+        self.find_ground(points);
+        self.cells.clear();
         let mut used = 0;
-        for point in points {
-            let [x, y, z] = point.position;
-            let (u, v) = ((x - ORIGIN_M[0]) / CELL_M, (y - ORIGIN_M[1]) / CELL_M);
-            let inside = u >= 0.0 && v >= 0.0 && u < ROWS as f64 && v < COLUMNS as f64;
-            if !inside || self.is_own(point.position) {
-                continue;
-            }
-            let height = z - self.terrain.height(x, y);
+        for point in &self.within {
+            let height = point.z - self.terrain.height_at(point.place);
             if !(FLOOR_M..LID_M).contains(&height) {
                 continue;
             }
             used += 1;
-            let cell = u as usize * COLUMNS + v as usize;
-            let slice = SLICES_M.iter().position(|top| height < *top).unwrap_or(SLICES_M.len() - 1);
-            self.tensor[index(cell, slice)] += 1.0;
-            let level = ((height - FLOOR_M) / (LID_M - FLOOR_M)) as f32;
-            let highest = &mut self.tensor[index(cell, HIGHEST)];
-            if *highest == 0.0 {
-                self.touched.push(cell as u32);
+            let slot = &mut self.slots[point.at as usize];
+            if *slot == 0 {
+                self.cells.push(Cell::EMPTY);
+                *slot = self.cells.len() as u32;
             }
-            *highest = highest.max(level.max(1e-3));
-        }
-        for &cell in &self.touched {
-            for slice in 0..SLICES_M.len() {
-                let value = &mut self.tensor[index(cell as usize, slice)];
-                *value = (value.ln_1p() / FULL.ln_1p()).min(1.0);
+            let cell = &mut self.cells[*slot as usize - 1];
+            let slice: usize = SLICES_M[..SLICES_M.len() - 1].iter().map(|top| usize::from(height >= *top)).sum();
+            let count = &mut cell.counts[slice];
+            *count = (*count + 1).min(FULL as u8);
+            if height > cell.highest {
+                cell.highest = height;
             }
         }
+        self.write_tensor();
         used
     }
 
+    fn find_ground(&mut self, points: &[Point]) {
+        self.terrain.clear();
+        self.within.clear();
+        self.within.reserve(points.len());
+        for point in points {
+            let [x, y, z] = point.position;
+            let [u, v] = place(x, y);
+            if let Some(cell) = cell_at(u, v) {
+                self.terrain.see(cell, z);
+                if !self.is_own(point.position) {
+                    self.within.push(Within { place: [u, v], z, at: cell as u32 });
+                }
+            }
+        }
+        self.terrain.settle();
+    }
+
+    /// Puts the cells into the tensor, in its order.
+    fn write_tensor(&mut self) {
+        for cell in self.touched.drain(..) {
+            for feature in 0..FEATURES {
+                self.tensor[index(cell as usize, feature)] = 0.0;
+            }
+        }
+        for (at, slot) in self.slots.iter_mut().enumerate().filter(|(_, slot)| **slot != 0) {
+            let cell = self.cells[std::mem::take(slot) as usize - 1];
+            self.touched.push(at as u32);
+            let level = ((cell.highest - FLOOR_M) / (LID_M - FLOOR_M)) as f32;
+            let start = index(at, 0);
+            for (slice, count) in cell.counts[..HIGHEST].iter().enumerate() {
+                self.tensor[start + slice * CHANNEL] = self.logarithms[usize::from(*count)];
+            }
+            self.tensor[start + HIGHEST * CHANNEL] = level.max(1e-3);
+        }
+    }
+
     fn is_own(&self, position: [f64; 3]) -> bool {
-        position.iter().zip(&self.own).all(|(value, [low, high])| (*low..=*high).contains(value))
+        // Without branches: on which of a car's sides a point is cannot be foretold.
+        let within = |axis: usize| (position[axis] >= self.own[axis][0]) & (position[axis] <= self.own[axis][1]);
+        within(0) & within(1) & within(2)
     }
 
     /// The network's input, `[INPUT]` row-major: channel `4 features (2 (row % 2) + column % 2)` and on, row / 2, column / 2.
@@ -109,7 +172,7 @@ impl Grid {
         &self.terrain
     }
 
-    /// The cells that hold points (`row * COLUMNS + column`) with their features, in the order of first hits.
+    /// The cells that hold points (`row * COLUMNS + column`, ascending) with their features.
     pub fn cells(&self) -> impl Iterator<Item = (u32, [f32; FEATURES])> {
         self.touched
             .iter()
@@ -117,11 +180,23 @@ impl Grid {
     }
 }
 
+/// Where a place in `base_link` is along x and y, in cells from the grid's corner.
+pub(crate) fn place(x: f64, y: f64) -> [f64; 2] {
+    const PER_M: f64 = 1.0 / CELL_M;
+    [(x - ORIGIN_M[0]) * PER_M, (y - ORIGIN_M[1]) * PER_M]
+}
+
+/// The cell at a place told in cells, `row * COLUMNS + column`, if there is one.
+pub(crate) fn cell_at(u: f64, v: f64) -> Option<usize> {
+    let inside = (u >= 0.0) & (v >= 0.0) & (u < ROWS as f64) & (v < COLUMNS as f64);
+    inside.then(|| u as i32 as usize * COLUMNS + v as i32 as usize)
+}
+
 /// Where a cell's feature stands in the tensor.
 fn index(cell: usize, feature: usize) -> usize {
     let (row, column) = (cell / COLUMNS, cell % COLUMNS);
     let channel = ((row & 1) * 2 + (column & 1)) * FEATURES + feature;
-    (channel * INPUT[1] + row / 2) * INPUT[2] + column / 2
+    channel * CHANNEL + row / 2 * INPUT[2] + column / 2
 }
 
 #[cfg(test)]

@@ -9,12 +9,12 @@ use msgs::autoware_vehicle_msgs::msg::VelocityReport;
 use msgs::sensor_msgs::msg::{Imu, PointCloud2};
 use msgs::tf2_msgs::msg::TFMessage;
 use msgs::visualization_msgs::msg::MarkerArray;
-use nalgebra::{Point3, Vector3};
+use nalgebra::Vector3;
 use node::{Context, Definition, Event, Input, Node, NodeError, Output, Outputs, Ports, Qos, Status, Time, Timer};
 use vehicle::Vehicle;
 
-use crate::cloud::{Point, decode};
-use crate::deskew::deskew;
+use crate::cloud::{Cloud, Point};
+use crate::deskew::Twist;
 use crate::detection::{Class, Detection, decode as decode_boxes};
 use crate::grid::Grid;
 use crate::motion::Motion;
@@ -40,6 +40,8 @@ pub struct LidarDetector {
     frames: StaticFrames,
     motion: Motion,
     grid: Grid,
+    /// What was read of the last cloud.
+    read: Cloud,
     /// The last cloud, and when it or else the first event came.
     last: Option<Arc<PointCloud2>>,
     heard: Option<Time>,
@@ -86,6 +88,7 @@ impl LidarDetector {
             frames: StaticFrames::default(),
             motion: Motion::default(),
             grid: Grid::new(vehicle),
+            read: Cloud::default(),
             last: None,
             heard: None,
             told: String::new(),
@@ -119,8 +122,8 @@ impl LidarDetector {
         self.motion.push_yaw_rate(Time::from(&imu.header.stamp), turn.z)
     }
 
-    /// Points in `base_link` as at the stamp, and what they could not be freed of.
-    fn prepare(&mut self, message: &Arc<PointCloud2>) -> Result<(Vec<Point>, Option<String>), String> {
+    /// Reads points in `base_link` as at the stamp; tells what they could not be freed of.
+    fn prepare(&mut self, message: &Arc<PointCloud2>) -> Result<Option<String>, String> {
         let stamp = Time::from(&message.header.stamp);
         if let Some(last) = self.last.replace(Arc::clone(message)) {
             let before = Time::from(&last.header.stamp);
@@ -131,8 +134,19 @@ impl LidarDetector {
                 return Err("point cloud: the same points as before under a new stamp: the sensor is frozen".into());
             }
         }
-        let cloud = decode(message).map_err(|e| e.to_string())?;
-        let (used, dropped) = (cloud.points.len(), cloud.dropped);
+        let frame = &message.header.frame_id;
+        let mount = self.frames.pose(frame).map(|pose| (pose.rotation.to_rotation_matrix(), pose.translation.vector));
+        let (twist, missing) = self.motion.at(stamp, self.parameters.max_motion_age_s);
+        let twist = if twist.is_finite() { twist } else { Twist::default() };
+        let into_base = |point: &mut Point| {
+            if let Some((rotation, offset)) = &mount {
+                let place = rotation * Vector3::from(point.position) + offset;
+                point.position = twist.at_stamp(place.into(), point.time_s);
+                point.time_s = 0.0;
+            }
+        };
+        self.read.read(message, into_base).map_err(|e| e.to_string())?;
+        let (used, dropped) = (self.read.points.len(), self.read.dropped);
         self.points_not_finite += dropped as u64;
         let (share, limit) = (dropped as f64 / (used + dropped).max(1) as f64, self.parameters.max_not_finite_share);
         if !(share <= limit) {
@@ -144,14 +158,9 @@ impl LidarDetector {
                 "point cloud: {used} usable points, expected at least {least}: is the sensor covered?"
             ));
         }
-        let frame = &message.header.frame_id;
-        let mount = self.frames.pose(frame).ok_or_else(|| no_transform("point cloud", frame))?;
-        let mut points = cloud.points;
-        for point in &mut points {
-            point.position = (mount * Point3::from(point.position)).into();
+        if mount.is_none() {
+            return Err(no_transform("point cloud", frame));
         }
-        let (twist, missing) = self.motion.at(stamp, self.parameters.max_motion_age_s);
-        let _ = deskew(&mut points, twist);
         let mut faults = Vec::new();
         if !missing.is_empty() {
             faults.push(format!("no {} for the sweep: taken as 0, so positions are off", missing.join(" and no ")));
@@ -159,11 +168,11 @@ impl LidarDetector {
         if message.is_dense && dropped > 0 {
             faults.push("a cloud that calls itself dense holds points that are not finite: they are left out".into());
         }
-        Ok((points, (!faults.is_empty()).then(|| faults.join("; "))))
+        Ok((!faults.is_empty()).then(|| faults.join("; ")))
     }
 
-    fn detect_on_grid(&mut self, points: &[Point], least_score: &[f64; 5]) -> Result<Vec<Detection>, String> {
-        self.grid.fill(points);
+    fn detect_on_grid(&mut self, least_score: &[f64; 5]) -> Result<Vec<Detection>, String> {
+        self.grid.fill(&self.read.points);
         let (least_distance, terrain) = (self.network.least_distance(), self.grid.terrain());
         let mut detections = Vec::new();
         self.network.run(self.grid.tensor(), &mut |heat, boxes| {
@@ -173,11 +182,11 @@ impl LidarDetector {
     }
 
     fn detect(&mut self, message: &Arc<PointCloud2>) -> Result<(DetectedObjects, Status), String> {
-        let (points, fault) = self.prepare(message)?;
+        let fault = self.prepare(message)?;
         let least_score = self.parameters.least_score.to_array();
-        let detections = match self.network.detect(&points, &least_score) {
+        let detections = match self.network.detect(&self.read.points, &least_score) {
             Some(found) => found?,
-            None => self.detect_on_grid(&points, &least_score)?,
+            None => self.detect_on_grid(&least_score)?,
         };
         let mut objects = DetectedObjects::default();
         objects.header.stamp = message.header.stamp.clone();

@@ -1,5 +1,4 @@
-use crate::cloud::Point;
-use crate::grid::{CELL_M, COLUMNS, ORIGIN_M, ROWS};
+use crate::grid::{CELL_M, COLUMNS, ORIGIN_M, ROWS, place};
 
 /// Side of a patch of ground, m.
 const PATCH_M: f64 = 2.56;
@@ -41,17 +40,22 @@ fn center(patch: usize) -> [f64; 2] {
 }
 
 impl Terrain {
-    /// Estimates anew from points in `base_link`. Cost: one pass over the points.
-    pub fn estimate(&mut self, points: &[Point]) {
+    /// Begins anew, without points.
+    pub(crate) fn clear(&mut self) {
         self.lowest.fill(f64::INFINITY);
-        for point in points {
-            let [x, y, z] = point.position;
-            let (u, v) = ((x - ORIGIN_M[0]) / PATCH_M, (y - ORIGIN_M[1]) / PATCH_M);
-            if u >= 0.0 && v >= 0.0 && u < PATCH_ROWS as f64 && v < PATCH_COLUMNS as f64 {
-                let patch = u as usize * PATCH_COLUMNS + v as usize;
-                self.lowest[patch] = self.lowest[patch].min(z);
-            }
+    }
+
+    /// A point at this height in this cell of the grid, `row * COLUMNS + column`.
+    #[inline]
+    pub(crate) fn see(&mut self, cell: usize, z: f64) {
+        let lowest = &mut self.lowest[cell / COLUMNS / PER_PATCH * PATCH_COLUMNS + cell % COLUMNS / PER_PATCH];
+        if z < *lowest {
+            *lowest = z;
         }
+    }
+
+    /// The ground under the points seen.
+    pub(crate) fn settle(&mut self) {
         self.heights.fill(f64::NAN);
         for (rank, &patch) in self.order.iter().enumerate() {
             let expected = if rank == 0 { 0.0 } else { self.around(patch) };
@@ -79,17 +83,28 @@ impl Terrain {
 
     /// Height at a place in `base_link`, m: bilinear between the patches' centres, level beyond the raster.
     pub fn height(&self, x: f64, y: f64) -> f64 {
-        let place = |value: f64, origin: f64, count: usize| {
-            let u = ((value - origin) / PATCH_M - 0.5).clamp(0.0, (count - 1) as f64);
-            let low = (u as usize).min(count - 2);
-            (low, u - low as f64)
+        self.height_at(place(x, y))
+    }
+
+    /// [`Self::height`] at a place told in the grid's cells along x and y.
+    #[inline(always)]
+    pub(crate) fn height_at(&self, [u, v]: [f64; 2]) -> f64 {
+        let split = |cells: f64, count: usize| {
+            let u = cells / PER_PATCH as f64 - 0.5;
+            let low = (u as i32).clamp(0, count as i32 - 2);
+            let rest = u - f64::from(low);
+            // Beyond the outermost centres it is level.
+            let rest = if rest > 0.0 { rest } else { 0.0 };
+            (low as usize, if rest < 1.0 { rest } else { 1.0 })
         };
-        let (i, u) = place(x, ORIGIN_M[0], PATCH_ROWS);
-        let (j, v) = place(y, ORIGIN_M[1], PATCH_COLUMNS);
-        let at = |i: usize, j: usize| self.heights[i * PATCH_COLUMNS + j];
-        let low = at(i, j) * (1.0 - v) + at(i, j + 1) * v;
-        let high = at(i + 1, j) * (1.0 - v) + at(i + 1, j + 1) * v;
-        low * (1.0 - u) + high * u
+        let (i, u) = split(u, PATCH_ROWS);
+        let (j, v) = split(v, PATCH_COLUMNS);
+        let along = |i: usize| {
+            let [from, to] = [self.heights[i * PATCH_COLUMNS + j], self.heights[i * PATCH_COLUMNS + j + 1]];
+            from + v * (to - from)
+        };
+        let (low, high) = (along(i), along(i + 1));
+        low + u * (high - low)
     }
 }
 
@@ -98,9 +113,17 @@ const _: () = assert!((PER_PATCH as f64 * CELL_M - PATCH_M).abs() < 1e-9);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grid::cell_at;
 
-    fn at(x: f64, y: f64, z: f64) -> Point {
-        Point { position: [x, y, z], intensity: 0.0, time_s: 0.0 }
+    fn over(points: &[[f64; 3]]) -> Terrain {
+        let mut terrain = Terrain::default();
+        terrain.clear();
+        for [x, y, z] in points {
+            let [u, v] = place(*x, *y);
+            terrain.see(cell_at(u, v).unwrap(), *z);
+        }
+        terrain.settle();
+        terrain
     }
 
     #[test]
@@ -111,11 +134,10 @@ mod tests {
                 let (x, y) = (f64::from(i) * 0.5 + 4.0, f64::from(j));
                 // A wall from 20 m on hides the ground to the right.
                 let z = if x > 20.0 && y < -10.0 { 0.05 * x + 2.0 } else { 0.05 * x };
-                points.push(at(x, y, z));
+                points.push([x, y, z]);
             }
         }
-        let mut terrain = Terrain::default();
-        terrain.estimate(&points);
+        let terrain = over(&points);
         for x in [10.0, 25.0, 50.0] {
             assert!((terrain.height(x, 0.0) - 0.05 * x).abs() < 0.2, "{x}: {}", terrain.height(x, 0.0));
         }
@@ -124,8 +146,7 @@ mod tests {
 
     #[test]
     fn without_points_it_is_level() {
-        let mut terrain = Terrain::default();
-        terrain.estimate(&[]);
+        let terrain = over(&[]);
         assert_eq!(terrain.height(30.0, 5.0), 0.0);
         assert_eq!(terrain.height(1e9, -1e9), 0.0);
     }
