@@ -63,6 +63,12 @@ impl Witness {
         self.score.get(key).and_then(|v| v.parse().ok()).unwrap_or(f64::NAN)
     }
 
+    /// How far the car has driven until a time, m.
+    pub fn driven_until(&self, time_s: f64) -> f64 {
+        let steps = self.speeds.windows(2).take_while(|w| w[1].0 <= time_s);
+        steps.map(|w| w[0].1 * (w[1].0 - w[0].0)).sum()
+    }
+
     /// What a node said at ERROR level after a time.
     pub fn errors_of(&self, node: &str, after_s: f64) -> Vec<&str> {
         self.statuses

@@ -1,7 +1,8 @@
 //! What the stack does when sensors fail: it goes on where it safely can, and stops in its lane, saying why, where not.
 #![allow(missing_docs)]
 
-use simulation::Fault;
+use road_map::{LaneGraph, StopReason, Turn};
+use simulation::{Fault, Place, Scenario, TrafficConfig};
 use system_tests::{Witness, drive, scenario, stack};
 
 /// Nobody hit, nothing crossed.
@@ -61,6 +62,93 @@ fn drives_on_with_a_few_nan_points_and_without_gnss() {
     assert_kept_its_lane(&witness);
     let stops = witness.errors_of("safety_supervisor", 5.0);
     assert!(stops.is_empty(), "no reason to stop: {stops:?}");
-    let far = witness.speeds.windows(2).map(|w| w[0].1 * (w[1].0 - w[0].0)).sum::<f64>();
+    let far = witness.driven_until(45.0);
     assert!(far > 60.0, "it drove {far:.0} m");
+}
+
+/// How far before a light's line the drives towards it begin, m.
+const BEFORE_LINE_M: f64 = 80.0;
+/// While the camera fails, s: it begins when the car drives with the light in view.
+const FAILS_S: (f64, f64) = (5.0, 22.0);
+
+/// A drive on an empty road straight over a junction with lights.
+fn towards_a_light(map: &LaneGraph, faults: Vec<Fault>) -> Scenario {
+    let straight_on = |from: &road_map::Lane| {
+        let over = from.successors.iter().filter_map(|id| map.lane(*id)).find(|lane| lane.turn == Turn::Straight)?;
+        over.successors.iter().find_map(|id| map.lane(*id)).filter(|lane| lane.length() > 40.0)
+    };
+    let (start, goal) = map
+        .lanes()
+        .find_map(|lane| {
+            let line = lane.stop_lines.iter().find(|line| matches!(line.reason, StopReason::Signal(_)))?;
+            let s_m = line.s - BEFORE_LINE_M;
+            let beyond = straight_on(lane).filter(|_| s_m > 20.0)?;
+            Some((Place { lane: lane.id, s_m }, Place { lane: beyond.id, s_m: 15.0 }))
+        })
+        .expect("the town has a light at the end of a street");
+    let traffic = TrafficConfig {
+        cars: 0,
+        trucks: 0,
+        cyclists: 0,
+        pedestrians: 0,
+        parked: 0,
+        obstacles: 0,
+        ..Default::default()
+    };
+    Scenario { start, goal, duration_s: 75.0, traffic, faults, ..scenario(&stack(), 2006, 75.0, Vec::new()) }
+}
+
+/// The car stands before the line while the camera fails, says each of the reasons, and goes on after.
+fn assert_waits_for_its_camera(faults: Vec<Fault>, reasons: &[&str]) {
+    let map = stack().map;
+    let (from_s, until_s) = FAILS_S;
+    let witness = drive(&towards_a_light(&map, faults), |_| {});
+    assert!(witness.speed_at(from_s) > 3.0, "it was driving: {} m/s", witness.speed_at(from_s));
+    assert!(witness.speed_at(until_s).abs() < 0.05, "it stands: {} m/s", witness.speed_at(until_s));
+    let driven = witness.driven_until(until_s);
+    assert!(
+        (BEFORE_LINE_M - 15.0..BEFORE_LINE_M).contains(&driven),
+        "{driven} m driven, the line is at {BEFORE_LINE_M}"
+    );
+    let said = witness.errors_of("traffic_light_recognizer", from_s);
+    for reason in reasons {
+        assert!(said.iter().any(|message| message.contains(reason)), "{reason}: {said:?}");
+    }
+    let planner: Vec<_> =
+        witness.statuses.iter().filter(|(t, name, ..)| *t > from_s && name == "motion_planner").collect();
+    assert!(planner.iter().any(|(.., said)| said.contains("no traffic signal states")), "{planner:?}");
+    assert_eq!(
+        witness.score.get("goal_reached").map(String::as_str),
+        Some("true"),
+        "it went on: {:?}",
+        witness.statuses
+    );
+    assert_eq!(witness.scored("red_lights_run"), 0.0);
+    assert_kept_its_lane(&witness);
+}
+
+#[test]
+fn with_a_sound_camera_it_would_pass_the_light_while_the_camera_fails_in_the_other_drives() {
+    let map = stack().map;
+    let witness = drive(&towards_a_light(&map, Vec::new()), |_| {});
+    let (from_s, until_s) = FAILS_S;
+    let driven = (witness.driven_until(from_s), witness.driven_until(until_s));
+    assert!(driven.0 < BEFORE_LINE_M - 20.0 && driven.1 > BEFORE_LINE_M + 5.0, "{driven:?} m driven");
+}
+
+#[test]
+fn waits_before_the_light_when_the_camera_dies_and_goes_on_when_it_is_back() {
+    let (from_s, until_s) = FAILS_S;
+    assert_waits_for_its_camera(vec![Fault::CameraDead { from_s, until_s: Some(until_s) }], &["no image for"]);
+}
+
+#[test]
+fn waits_before_the_light_when_the_image_freezes_then_is_white_and_goes_on_when_the_camera_sees() {
+    let (from_s, until_s) = FAILS_S;
+    let middle_s = (from_s + until_s) / 2.0;
+    let faults = vec![
+        Fault::CameraFrozen { from_s, until_s: Some(middle_s) },
+        Fault::CameraBlinded { from_s: middle_s, until_s: Some(until_s) },
+    ];
+    assert_waits_for_its_camera(faults, &["frozen", "sees nothing"]);
 }
