@@ -98,9 +98,35 @@ pub enum LaunchError {
 /// # Errors
 /// [`LaunchError`] naming file, line and what was expected.
 pub fn read(path: &Path, share: &Path, arguments: &BTreeMap<String, String>) -> Result<Vec<LaunchedNode>, LaunchError> {
-    let mut reader = Reader { share, nodes: Vec::new(), depth: 0, declared: Vec::new() };
+    let mut reader = Reader { share, nodes: Vec::new(), depth: 0, declared: Vec::new(), describes: false };
     reader.file(path, arguments, &BTreeMap::new(), Inherited::default())?;
     Ok(reader.nodes)
+}
+
+/// The arguments of a launch file and of those that it includes, with whatever condition, in their order; without those
+/// that the including file gives.
+///
+/// # Errors
+/// [`LaunchError`] naming file, line and what was expected.
+pub fn arguments(path: &Path, share: &Path) -> Result<Vec<Argument>, LaunchError> {
+    let mut reader = Reader { share, nodes: Vec::new(), depth: 0, declared: Vec::new(), describes: true };
+    reader.file(path, &BTreeMap::new(), &BTreeMap::new(), Inherited::default())?;
+    let mut told = BTreeSet::new();
+    reader.declared.retain(|argument| !argument.given && told.insert(argument.name.clone()));
+    Ok(reader.declared)
+}
+
+/// What can be said to a launch file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Argument {
+    /// Its name.
+    pub name: String,
+    /// What it is when nothing is said.
+    pub default: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Whether an including file says it.
+    given: bool,
 }
 
 struct Reader<'a> {
@@ -108,7 +134,9 @@ struct Reader<'a> {
     nodes: Vec<LaunchedNode>,
     depth: usize,
     /// Arguments of the files so far.
-    declared: Vec<String>,
+    declared: Vec<Argument>,
+    /// Whether only the arguments are looked for, whatever their values.
+    describes: bool,
 }
 
 /// What nodes have of the elements around them, and included files with them.
@@ -269,13 +297,13 @@ impl Reader<'_> {
         }
         self.elements(root, &mut scope)?;
         self.depth -= 1;
-        let declared = &self.declared[declared_before..];
-        match given.keys().find(|name| !declared.contains(name)) {
+        let declared: BTreeSet<&str> = self.declared[declared_before..].iter().map(|a| a.name.as_str()).collect();
+        match given.keys().find(|name| !declared.contains(name.as_str())) {
             None => Ok(()),
             Some(name) => Err(LaunchError::UnknownArgument {
                 path: path.into(),
                 name: name.clone(),
-                known: declared.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect::<Vec<_>>().join(", "),
+                known: declared.into_iter().collect::<Vec<_>>().join(", "),
             }),
         }
     }
@@ -283,7 +311,7 @@ impl Reader<'_> {
     fn elements(&mut self, parent: Node, scope: &mut Scope) -> Result<(), LaunchError> {
         for element in parent.children().filter(Node::is_element) {
             scope.check_attributes(element)?;
-            if !scope.wanted(element, self.share)? {
+            if !self.describes && !scope.wanted(element, self.share)? {
                 continue;
             }
             match element.tag_name().name() {
@@ -312,6 +340,7 @@ impl Reader<'_> {
                     let variable = self.pair(element, scope)?;
                     scope.inherited.environment.push(variable);
                 }
+                "node" if self.describes => {}
                 "node" => self.node(element, scope)?,
                 other => {
                     let expected =
@@ -326,10 +355,13 @@ impl Reader<'_> {
     fn argument(&mut self, element: Node, scope: &mut Scope) -> Result<(), LaunchError> {
         let name = scope.required(element, "name", self.share)?;
         let default = scope.attribute(element, "default", self.share)?;
-        let value = scope.variables.get(&name).cloned().or(default);
+        let description = scope.attribute(element, "description", self.share)?;
+        let given = scope.variables.get(&name).cloned();
+        let (is_given, value) = (given.is_some(), given.or_else(|| default.clone()));
+        self.declared.push(Argument { name: name.clone(), default, description, given: is_given });
+        let value = value.or_else(|| self.describes.then(String::new));
         let value =
             value.ok_or_else(|| scope.error(element, format!("give the argument `{name}:=…`: it has no default")))?;
-        self.declared.push(name.clone());
         scope.variables.insert(name, value);
         Ok(())
     }

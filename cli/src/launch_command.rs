@@ -15,6 +15,28 @@ use crate::processes::{Ended, Processes};
 use crate::run::model_facts;
 use crate::stack::{self, Made};
 
+/// Prints what can be said to a launch file, as `ros2 launch --show-args` does.
+///
+/// # Errors
+/// What is wrong with the launch file.
+pub fn show_arguments(share: &Path, file: &Path) -> anyhow::Result<()> {
+    let arguments = launch::arguments(file, share)?;
+    if arguments.is_empty() {
+        println!("No arguments.");
+        return Ok(());
+    }
+    println!("Arguments (pass arguments as '<name>:=<value>'):");
+    for argument in arguments {
+        println!("\n    '{}':", argument.name);
+        println!("        {}", argument.description.as_deref().unwrap_or("no description given"));
+        match argument.default {
+            Some(default) => println!("        (default: '{default}')"),
+            None => println!("        (no default: it must be given)"),
+        }
+    }
+    Ok(())
+}
+
 /// Starts every node as a process and waits for the end; true where all went well.
 ///
 /// # Errors

@@ -203,6 +203,9 @@ struct LaunchArguments {
     /// All nodes in this process
     #[arg(long)]
     composed: bool,
+    /// Prints the launch file's arguments and starts nothing
+    #[arg(long, short)]
+    show_args: bool,
     /// Arguments of the launch file
     #[arg(value_name = "NAME:=VALUE", value_parser = launch_argument)]
     arguments: Vec<(String, String)>,
@@ -332,6 +335,10 @@ fn run_simulate(arguments: SimulateArguments) -> anyhow::Result<bool> {
 fn run_launch(arguments: LaunchArguments) -> anyhow::Result<bool> {
     let share = installation::share()?;
     let given = arguments.arguments.into_iter().collect::<BTreeMap<_, _>>();
+    if arguments.show_args {
+        launch_command::show_arguments(&share, &arguments.file)?;
+        return Ok(true);
+    }
     if arguments.composed {
         rcl_arguments::hide()?;
         let log = log_to_rosout("info");

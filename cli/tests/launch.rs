@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ferrodrive::launch::{LaunchError, LaunchedNode, ParameterSource, read};
+use ferrodrive::launch::{LaunchError, LaunchedNode, ParameterSource, arguments, read};
 use ferrodrive::stack;
 use middleware::Graph;
 
@@ -64,6 +64,27 @@ fn included_files_get_their_arguments() {
     let text = r#"<launch><include file="$(dirname)/inner.xml"><arg name="topic" value="/imu"/></include></launch>"#;
     let nodes = read_text("include", text, &[]).unwrap();
     assert_eq!(nodes[0].remaps["~/input/imu"], "/imu");
+}
+
+#[test]
+fn arguments_are_told_with_those_of_included_files_that_are_not_given() {
+    let folder = folder("described");
+    let inner = r#"<launch><arg name="topic"/><arg name="rate" default="10" description="in Hz"/></launch>"#;
+    std::fs::write(folder.join("inner.xml"), inner).unwrap();
+    let outer = folder.join("a.launch.xml");
+    let text = r#"<launch><arg name="must"/><arg name="on" default="false"/>
+        <include file="$(dirname)/inner.xml" if="$(var must)"><arg name="topic" value="/imu"/></include>
+        <group if="$(var on)"><arg name="late" default="$(var on)"/></group></launch>"#;
+    std::fs::write(&outer, text).unwrap();
+    let told = arguments(&outer, Path::new("/share")).unwrap();
+    let told: Vec<_> = told.iter().map(|a| (a.name.as_str(), a.default.as_deref(), a.description.as_deref())).collect();
+    let expected = [
+        ("must", None, None),
+        ("on", Some("false"), None),
+        ("rate", Some("10"), Some("in Hz")),
+        ("late", Some("false"), None),
+    ];
+    assert_eq!(told, expected);
 }
 
 #[test]
