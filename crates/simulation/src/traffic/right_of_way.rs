@@ -16,6 +16,10 @@ use crate::signals::SignalColor;
 const WAITING_GAP_M: f64 = 1.2;
 /// A car that has stood for this long gives no sign of going on, s: it is a body to pass, not a rival to wait for.
 const EGO_RESTS_S: f64 = 6.0;
+/// Who has stood for this long takes a gap in which those who go first need to slow down only gently, s.
+const LETS_ITSELF_IN_S: f64 = 20.0;
+/// What is gentle, m/s², and how long others take to see it, s.
+const GENTLE: (f64, f64) = (1.5, 1.0);
 /// Two entries with headings further apart than this face each other, rad.
 const FACING_RAD: f64 = 2.3;
 
@@ -237,6 +241,11 @@ impl Traffic {
         let order = |d: &Driver| (d.arrived_s.unwrap_or(f64::INFINITY), d.actor.id);
         let first = order(me) < order(them);
         let gives_way = self.gives_way(lane, other, conflict.priority);
+        let room = their_enter - 3.0 - GENTLE.1 * them.speed;
+        let gentle = !entered && room > them.speed * them.speed / (2.0 * GENTLE.0);
+        if gives_way && gentle && (sticky || me.waiting_s > LETS_ITSELF_IN_S) {
+            return true;
+        }
         if entered || view.granted[rival].contains(&other) {
             // They leave before I come, and move.
             let turning = self.network.speed_at(other, conflict.other_from_s).min(them.speed);
@@ -366,3 +375,6 @@ fn has_room(driver: &Driver, leader: Option<(f64, f64)>, end: f64) -> bool {
         speed > 1.5 || gap < end - 60.0 || gap > end + driver.actor.length + 1.5 || gap < 0.0
     })
 }
+
+#[cfg(test)]
+mod tests;
