@@ -1,10 +1,9 @@
 """Rows that `record_traffic` wrote, and their mirror images."""
 
-import glob
-import os
-
 import numpy as np
 import torch
+
+from reduction import rows
 
 from .network import AGENTS, INPUTS, NEIGHBOR, NEIGHBORS, PATH, POINTS, SAMPLE, SAMPLES, SLOTS, STATE, STEPS
 
@@ -14,14 +13,9 @@ PARTS = [SAMPLES * SAMPLE, STATE, NEIGHBORS * NEIGHBOR, SLOTS * PATH, STEPS * 2,
 def load(folder):
     """History, state, neighbours, paths, future (metres, agent's frame) and class of all samples whose future is known to
     its end."""
-    files = sorted(glob.glob(os.path.join(folder, "*.f32")))
-    if not files:
-        raise SystemExit(f"{folder}: no samples; training/trajectory_predictor.sh records some")
-    rows = np.concatenate([np.fromfile(f, dtype="<f4").reshape(-1, sum(PARTS)) for f in files])
-    if not np.isfinite(rows).all():
-        raise SystemExit(f"{folder}: rows hold numbers that are not finite")
-    history, state, neighbors, paths, future, known, kind, _ = np.split(rows, np.cumsum(PARTS)[:-1], axis=1)
-    n = len(rows)
+    parts = rows.read(folder, PARTS, "training/trajectory_predictor.sh")
+    history, state, neighbors, paths, future, known, kind, _ = parts
+    n = len(history)
     whole = known.all(1)
     parts = (history, state, neighbors.reshape(n, NEIGHBORS, NEIGHBOR), paths.reshape(n, SLOTS, PATH),
              future.reshape(n, STEPS, 2), kind[:, 0].astype(np.int64))

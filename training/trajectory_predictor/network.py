@@ -6,6 +6,7 @@ from onnx import numpy_helper
 from torch import nn
 
 from reduction import shape
+from reduction.layers import layers
 
 # As in nodes/trajectory_predictor/src/features.rs, path.rs and forecast.rs.
 SAMPLES, SAMPLE, STATE, NEIGHBORS, NEIGHBOR, SLOTS, POINTS, FACTS, STEPS = 11, 6, 14, 8, 10, 6, 26, 20, 10
@@ -17,15 +18,6 @@ STUDENT = {"agent": (128, 128), "neighbor": (64, 64), "way": (128, 128), "fuse":
 TEACHER = {"agent": (256, 256), "neighbor": (128, 128), "way": (256, 256), "fuse": (512, 512)}
 # The first layers read metres and facts side by side, the last gives metres: 8 bits for all would be too coarse.
 FLOAT_LAYERS = ("agent.0", "neighbor.0", "way.0", "head")
-
-
-def layers(inputs, widths):
-    """Linear layers with ReLU."""
-    modules = []
-    for width in widths:
-        modules += [nn.Linear(inputs, width), nn.ReLU()]
-        inputs = width
-    return nn.Sequential(*modules)
 
 
 def beside(rows, state, count):

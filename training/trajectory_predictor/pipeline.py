@@ -4,7 +4,7 @@ import os
 
 import torch
 
-from reduction import graph, latency, metrics, prune
+from reduction import fit, graph, latency, metrics, prune
 from reduction.chain import Chain
 
 from . import accuracy, data, network, train
@@ -54,7 +54,7 @@ class Reduction(Chain):
             model = network.load(self.path("distilled")).eval()
 
             def losses():
-                for chosen in train.batches(rows, 0, self.seed + 2)[:8]:
+                for chosen in fit.batches(len(rows[0]), 0, self.seed + 2)[:8]:
                     yield train.loss_of(model, [part[chosen] for part in rows], teacher, 1.0)
 
             prune.prune(model, network.example(), losses, PRUNED_SHARE, keep=[model.head])
