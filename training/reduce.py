@@ -14,7 +14,7 @@ import torch
 from reduction.steps import Pipeline
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-MODELS = ["lidar_detector", "trajectory_predictor"]
+MODELS = ["lidar_detector", "motion_planner", "trajectory_predictor"]
 
 
 def main():

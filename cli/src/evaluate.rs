@@ -23,6 +23,8 @@ pub struct Options {
     pub jobs: Option<usize>,
     /// Whether traffic lights' states come by radio instead of from the camera.
     pub v2i: bool,
+    /// Arguments of the launch file, `NAME:=VALUE`.
+    pub arguments: Vec<(String, String)>,
     /// Folder with one folder a drive.
     pub out: PathBuf,
 }
@@ -69,6 +71,7 @@ fn run(options: &Options, seed: u64) -> anyhow::Result<Record> {
     if options.v2i {
         command.arg("--v2i");
     }
+    command.args(options.arguments.iter().map(|(name, value)| format!("{name}:={value}")));
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     let status = command.status()?;
     let metrics = folder.join("metrics.json");

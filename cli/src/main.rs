@@ -234,6 +234,9 @@ struct EvaluateArguments {
     /// Folder with one folder a drive [default: runs/<time>]
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Arguments of the launch file
+    #[arg(value_name = "NAME:=VALUE", value_parser = launch_argument)]
+    arguments: Vec<(String, String)>,
 }
 
 fn launch_argument(text: &str) -> Result<(String, String), String> {
@@ -412,6 +415,7 @@ fn run_evaluate(arguments: EvaluateArguments) -> anyhow::Result<bool> {
         map: arguments.map,
         jobs: arguments.jobs,
         v2i: arguments.v2i,
+        arguments: arguments.arguments,
         out: arguments.out.map_or_else(drive::new_run_folder, Ok)?,
     };
     let suite = evaluate::evaluate(&options)?;

@@ -66,7 +66,7 @@ impl Task {
                 let least_distance = table.try_into::<CenterPoint>().ok()?.least_distance_m;
                 Some(Self::Detections { least_distance, error: DetectionError::default() })
             }
-            ["motion", "logits"] if manifest.inputs.len() == 4 => {
+            ["motion", "logits"] | ["trajectories", "scores"] if manifest.inputs.len() == 4 => {
                 let agents = manifest.outputs[1].shape[0];
                 Some(Self::Trajectories { agents, error: TrajectoryError::default(), sum: 0.0, points: 0 })
             }
@@ -85,6 +85,7 @@ impl Task {
                 compare_detections(&read(a), &read(b), error);
             }
             Self::Trajectories { agents, error, sum, points } => {
+                // Agents that are not there have nothing but zeros.
                 let state = inputs[1].view().as_f32();
                 let each = state.len() / *agents;
                 let there = |agent: usize| state[agent * each..(agent + 1) * each].iter().any(|value| *value != 0.0);

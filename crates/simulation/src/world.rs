@@ -38,7 +38,9 @@ pub enum WorldError {
     Camera(#[from] CameraConfigError),
 }
 
-/// The world: one car under test among traffic on a map. Time starts at 0; equal inputs give equal outputs.
+/// The world: one car under test among traffic on a map. Time starts at 0; equal inputs give equal outputs. A copy goes its own
+/// way from where it was made.
+#[derive(Clone)]
 pub struct World {
     map: Arc<LaneGraph>,
     network: Arc<Network>,

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use geometry::{Map, OrientedBox, angle_difference};
 use road_map::LaneId;
 
+#[cfg(feature = "recorder")]
+use crate::features::Features;
 use crate::forward_simulation::{Leader, Leaders, State};
 use crate::planner::{Planner, Situation, Start};
 use crate::proposal_path::ProposalPath;
-use crate::reference_path::{Axis, AxisEnd, STEP};
+use crate::reference_path::{Axis, AxisEnd, Patience, STEP};
 use crate::right_of_way::{GiveWay, give_ways, places};
 use crate::road_user::{Class, SAMPLE_S, SAMPLES, UserOnAxis, relate};
 use crate::scoring::REFUSED;
-use crate::traffic_rules::{Demands, Scene, demands};
+use crate::traffic_rules::{Demands, RuleMemory, Scene, demands};
 
 /// Stopped behind something that blocks the lane the car keeps this much more than behind a queue, m.
 const SWING_M: f64 = 2.5;
@@ -44,7 +46,6 @@ impl Planner {
     pub fn corridors(&mut self, situation: &Situation, begin: Start, segment: usize, lane: LaneId) -> Vec<Corridor> {
         let map = Arc::clone(&self.map);
         let Some(current) = map.lane(lane) else { return Vec::new() };
-        let pose = begin.pose;
         let mut lanes = vec![(lane, false)];
         for (can, neighbor) in
             [(current.can_change_left(), current.left_neighbor), (current.can_change_right(), current.right_neighbor)]
@@ -60,46 +61,71 @@ impl Planner {
         self.departures.update(&map, &situation.users, &places, situation.now_s);
         let mut corridors = Vec::new();
         for (id, changes_lane) in lanes {
-            let Some(target) = map.lane(id) else { continue };
-            let at = target.position_of(pose.position);
-            let index = self.route.index_of(id, segment).unwrap_or(segment);
-            let Some(axis) = Axis::build(&map, &self.route, index, (id, at.s), patience) else { continue };
-            let (s, d) = axis.project(pose.position);
-            let lateral = self.lateral(&axis, id, begin, s, d);
-            let start = State { s, speed: begin.speed, acceleration: begin.acceleration };
-            let scene = Scene {
-                map: &map,
-                users: &situation.users,
-                lights: &situation.lights,
-                views: &self.views,
-                departures: &self.departures,
-                now_s: situation.now_s,
-                front_m: self.vehicle.front_m(),
-                length_m: self.vehicle.length_m(),
-            };
             let mut memory = std::mem::take(&mut self.memory);
-            let demands = if changes_lane {
-                demands(&scene, &axis, start, &mut memory.clone(), &self.parameters)
+            let found = if changes_lane {
+                self.corridor(situation, begin, (segment, id, true), patience, &places, &mut memory.clone())
             } else {
-                demands(&scene, &axis, start, &mut memory, &self.parameters)
+                self.corridor(situation, begin, (segment, id, false), patience, &places, &mut memory)
             };
             self.memory = memory;
-            let gives =
-                give_ways(&map, &axis, s + self.vehicle.front_m(), &situation.users, &places, &situation.lights);
-            let relations = relate(&axis, &situation.users);
-            let mut cost = if changes_lane { 4.0 } else { 0.0 };
-            if axis.end == AxisEnd::RouteLost {
-                cost += 30.0 * (1.0 - (axis.end_s - s) / 150.0).max(0.0);
-            }
-            if changes_lane && lateral.from[0].abs() > 2.0 && self.cuts_in(&axis, start, &relations, situation) {
-                cost += REFUSED;
-            }
-            if changes_lane && self.previous.as_ref().is_some_and(|p| p.lane == id) {
-                cost -= 3.5;
-            }
-            corridors.push(Corridor { axis, lane: id, changes_lane, start, lateral, demands, gives, relations, cost });
+            corridors.extend(found);
         }
         corridors
+    }
+
+    /// One lane to drive along; whether that is a change stands after the lane.
+    fn corridor(
+        &self,
+        situation: &Situation,
+        begin: Start,
+        (segment, id, changes_lane): (usize, LaneId, bool),
+        patience: Patience,
+        places: &[Vec<(LaneId, f64)>],
+        memory: &mut RuleMemory,
+    ) -> Option<Corridor> {
+        let map = &self.map;
+        let at = map.lane(id)?.position_of(begin.pose.position);
+        let index = self.route.index_of(id, segment).unwrap_or(segment);
+        let axis = Axis::build(map, &self.route, index, (id, at.s), patience)?;
+        let (s, d) = axis.project(begin.pose.position);
+        let lateral = self.lateral(&axis, id, begin, s, d);
+        let start = State { s, speed: begin.speed, acceleration: begin.acceleration };
+        let scene = Scene {
+            map,
+            users: &situation.users,
+            lights: &situation.lights,
+            views: &self.views,
+            departures: &self.departures,
+            now_s: situation.now_s,
+            front_m: self.vehicle.front_m(),
+            length_m: self.vehicle.length_m(),
+        };
+        let demands = demands(&scene, &axis, start, memory, &self.parameters);
+        let gives = give_ways(map, &axis, s + self.vehicle.front_m(), &situation.users, places, &situation.lights);
+        let relations = relate(&axis, &situation.users);
+        let mut cost = if changes_lane { 4.0 } else { 0.0 };
+        if axis.end == AxisEnd::RouteLost {
+            cost += 30.0 * (1.0 - (axis.end_s - s) / 150.0).max(0.0);
+        }
+        if changes_lane && lateral.from[0].abs() > 2.0 && self.cuts_in(&axis, start, &relations, situation) {
+            cost += REFUSED;
+        }
+        if changes_lane && self.previous.as_ref().is_some_and(|p| p.lane == id) {
+            cost -= 3.5;
+        }
+        Some(Corridor { axis, lane: id, changes_lane, start, lateral, demands, gives, relations, cost })
+    }
+
+    /// What the network would be told in a situation; nothing is remembered of it.
+    #[cfg(feature = "recorder")]
+    pub fn features(&self, situation: &Situation) -> Option<Features> {
+        let begin = self.start(situation);
+        let (segment, lane) = self.matched(begin.pose).ok()?;
+        let places = places(&self.map, &situation.users);
+        let memory = &mut self.memory.clone();
+        let own = (segment, lane, false);
+        let corridor = self.corridor(situation, begin, own, self.patience(situation), &places, memory)?;
+        Some(Features::new(self, &corridor, situation))
     }
 
     /// Whether a change onto an axis now would leave someone on it too little room behind or ahead of the car.

@@ -5,6 +5,7 @@ use crate::parameters::Parameters;
 use crate::proposal_path::ProposalPath;
 use crate::reference_path::{Axis, STEP};
 use crate::road_user::{SAMPLE_S, SAMPLES};
+use crate::track::Track;
 
 /// Time step, s.
 pub(crate) const DT: f64 = 0.1;
@@ -29,6 +30,20 @@ pub(crate) struct Policy {
     pub stops: Vec<f64>,
     /// Deceleration that overrides all else, m/s², positive.
     pub brake: Option<f64>,
+    /// Where to be when; whether that keeps the rules is for the scoring to see.
+    pub track: Option<Track>,
+}
+
+impl Policy {
+    /// At the allowed speed, with these stops.
+    pub fn stopping(stops: Vec<f64>) -> Self {
+        Self { speed_factor: 1.0, stops, brake: None, track: None }
+    }
+
+    /// Braking at once, m/s².
+    pub fn braking(deceleration: f64) -> Self {
+        Self { brake: Some(deceleration), ..Self::stopping(Vec::new()) }
+    }
 }
 
 /// Somebody ahead in the corridor of a path at one sample.
@@ -109,6 +124,9 @@ fn wanted_acceleration(
     let v = now.speed;
     let target = Axis::at(allowed, now.s + 0.4 * v) * policy.speed_factor;
     let mut a = (1.0 * (target - v)).clamp(-3.0, p.max_acceleration_mps2);
+    if let Some(track) = &policy.track {
+        return a.min(track.wanted_acceleration(now, (step + 1) as f64 * DT));
+    }
     let front = now.s + front_m;
     let b = p.comfort_deceleration_mps2;
     for stop in &policy.stops {

@@ -4,15 +4,18 @@ use std::time::Duration;
 
 use ::node::{Context, Definition, Event, Input, Node, NodeError, Output, Outputs, Ports, Qos, Status, Time, Timer};
 use geometry::{Map, Pose2};
+use inference::LoadOptions;
 use msgs::autoware_perception_msgs::msg::{PredictedObjects, TrafficLightElement, TrafficLightGroupArray};
 use msgs::autoware_planning_msgs::msg::{LaneletRoute, Trajectory};
 use msgs::nav_msgs::msg::Odometry;
 use msgs::visualization_msgs::msg::MarkerArray;
 use road_map::{LaneId, SignalGroupId};
 
+use crate::learner::Learner;
 use crate::message::{read_object, read_pose, to_trajectory};
+use crate::network::{Network, OnnxNetwork};
 use crate::parameters::Parameters;
-use crate::planner::{Planner, Situation};
+use crate::planner::{Plan, Planner, Situation};
 use crate::reference_path::RouteLanes;
 use crate::road_user::{Future, RoadUser};
 use crate::traffic_rules::Light;
@@ -27,6 +30,14 @@ struct Ego {
     pose: Pose2<Map>,
     z: f64,
     speed: f64,
+    yaw_rate: f64,
+}
+
+/// Cycles so far, and those that drove a proposal of the network.
+#[derive(Default, Clone, Copy)]
+struct Tally {
+    cycles: usize,
+    learned: usize,
 }
 
 /// The node: plans on each `PredictedObjects`; a timer stops the car when they stay away.
@@ -45,6 +56,7 @@ pub struct MotionPlanner {
     standing: BTreeMap<u128, f64>,
     verdicts: String,
     told: (Time, String),
+    tally: Tally,
 }
 
 impl Definition for MotionPlanner {
@@ -52,8 +64,33 @@ impl Definition for MotionPlanner {
     type Parameters = Parameters;
 
     fn new(parameters: Parameters, ports: &mut Ports, context: &Context) -> Result<Self, NodeError> {
+        // Wrong values are told whether or not they have an effect.
+        let (library, precision) = (context.onnxruntime.clone(), &parameters.precision);
+        let options = LoadOptions::from_parameters(library, precision, &parameters.inference);
+        let options = options.map_err(NodeError::new)?;
+        let network: Option<Box<dyn Network>> = if parameters.learned_proposals {
+            Some(Box::new(OnnxNetwork::load(&context.resolve(&parameters.model), &options)?))
+        } else {
+            None
+        };
+        Self::with_network(parameters, ports, context, network)
+    }
+}
+
+impl MotionPlanner {
+    /// With a network of one's own, or without any.
+    ///
+    /// # Errors
+    /// [`NodeError`] where there is no map or a parameter is out of its range.
+    pub fn with_network(
+        parameters: Parameters,
+        ports: &mut Ports,
+        context: &Context,
+        network: Option<Box<dyn Network>>,
+    ) -> Result<Self, NodeError> {
         parameters.check()?;
-        let planner = Planner::new(context.require_map(Self::NAME)?, context.vehicle, parameters);
+        let mut planner = Planner::new(context.require_map(Self::NAME)?, context.vehicle, parameters);
+        planner.learner = network.map(Learner::new);
         Ok(Self {
             objects: ports.input("~/input/objects", Qos::reliable(1)),
             odometry: ports.input("~/input/kinematic_state", Qos::reliable(1)),
@@ -69,6 +106,7 @@ impl Definition for MotionPlanner {
             standing: BTreeMap::new(),
             verdicts: String::new(),
             told: (Time(0), String::new()),
+            tally: Tally::default(),
         })
     }
 }
@@ -81,7 +119,9 @@ impl Node for MotionPlanner {
                 Some(pose) => {
                     let z = odometry.pose.pose.position.z;
                     let stamp = Time::from(&odometry.header.stamp);
-                    self.ego = Some(Ego { stamp, pose, z: if z.is_finite() { z } else { 0.0 }, speed });
+                    let finite = |value: f64| if value.is_finite() { value } else { 0.0 };
+                    let yaw_rate = finite(odometry.twist.twist.angular.z);
+                    self.ego = Some(Ego { stamp, pose, z: finite(z), speed, yaw_rate });
                 }
                 None => self.tell(
                     event.now,
@@ -170,24 +210,19 @@ impl MotionPlanner {
             self.tell(now, Status::warn("no route yet: expected one on ~/input/route"), outputs);
             return;
         }
-        let (stamp, users, refused) = self.users(ego, blind);
-        let fresh = self
-            .lights
-            .as_ref()
-            .filter(|(at, _)| now.since(*at) <= self.planner.parameters.signals_timeout_s)
-            .map(|(_, lights)| lights.clone());
-        let signals_missing = fresh.is_none();
-        let situation = Situation {
-            now_s: ego.stamp.seconds(),
-            pose: ego.pose,
-            speed: ego.speed,
-            users,
-            lights: fresh.unwrap_or_default(),
-            blind,
+        let seen = match self.last_objects.as_ref().filter(|_| !blind) {
+            Some((_, objects)) => Seen::read(objects, ego, &self.standing),
+            None => Seen { stamp: ego.stamp.to_message(), ..Seen::default() },
         };
+        if !blind {
+            self.standing = seen.standing;
+        }
+        let fresh = self.fresh_lights(now).cloned();
+        let signals_missing = fresh.is_none();
+        let situation = situation(ego, seen.users, fresh.unwrap_or_default(), blind);
         match self.planner.plan(&situation) {
             Ok(plan) => {
-                self.verdicts = plan.verdicts;
+                self.verdicts.clone_from(&plan.verdicts);
                 let status = if blind && self.last_objects.is_none() {
                     Status::warn("waiting for ~/input/objects: standing until they come")
                 } else if blind {
@@ -197,30 +232,87 @@ impl MotionPlanner {
                         .with("proposals", &self.verdicts)
                 } else if signals_missing {
                     Status::warn("no traffic signal states: all lights count as red")
-                } else if refused > 0 {
+                } else if seen.refused > 0 {
                     Status::warn("objects refused: expected finite poses and boxes of 0.05 to 40 m")
+                } else if let Some(fault) = plan.opinion.as_ref().and_then(|opinion| opinion.fault.as_ref()) {
+                    Status::warn(format!("following the lane only, the network proposes nothing: {fault}"))
                 } else if plan.reason.is_empty() {
                     Status::ok()
                 } else {
                     Status { message: format!("stopping: {}", plan.reason), ..Status::ok() }
                 };
-                let trajectory = to_trajectory(&plan.points, stamp, ego.z, &self.planner.vehicle);
+                let trajectory = to_trajectory(&plan.points, seen.stamp, ego.z, &self.planner.vehicle);
                 let said = if status == Status::ok() { "" } else { &status.message };
-                outputs.publish_if_heard(self.markers, || markers::trajectory(&trajectory, said));
+                let learned = plan.opinion.as_ref().is_some_and(|opinion| opinion.chosen.is_some());
+                outputs.publish_if_heard(self.markers, || {
+                    let said = match (learned, said) {
+                        (false, said) => said.to_owned(),
+                        (true, "") => "learned".to_owned(),
+                        (true, said) => format!("learned; {said}"),
+                    };
+                    markers::trajectory(&trajectory, &said)
+                });
                 outputs.publish(self.trajectory, trajectory);
                 let standing = self.planner.stood(&situation) > 2.0 && status.values.is_empty();
                 let status = if standing { status.with("proposals", &self.verdicts) } else { status };
+                let status = self.with_opinion(status, &plan);
                 self.tell(now, status, outputs);
             }
             Err(reason) => self.tell(now, Status::error(reason), outputs),
         }
     }
 
-    /// Road users at the time of the odometry, and how many objects were refused.
-    fn users(&mut self, ego: Ego, blind: bool) -> (msgs::builtin_interfaces::msg::Time, Vec<RoadUser>, usize) {
-        let Some((_, objects)) = self.last_objects.as_ref().filter(|_| !blind) else {
-            return (ego.stamp.to_message(), Vec::new(), 0);
-        };
+    /// A status with what the network had to do with it.
+    fn with_opinion(&mut self, status: Status, plan: &Plan) -> Status {
+        let (Some(opinion), Some(learner)) = (&plan.opinion, &self.planner.learner) else { return status };
+        self.tally.cycles += 1;
+        self.tally.learned += usize::from(opinion.chosen.is_some());
+        let chosen = opinion.chosen.map_or_else(|| "lane-following".to_owned(), |mode| format!("learned {mode}"));
+        let facts = learner.facts().into_iter().fold(status, |status, (key, value)| status.with(key, value));
+        facts
+            .with("chosen", chosen)
+            .with("learned_tried", opinion.tried)
+            .with("learned_undrivable", opinion.undrivable)
+            .with("learned_cycles", self.tally.learned)
+            .with("cycles", self.tally.cycles)
+    }
+
+    /// States of the lights, unless they are too old.
+    fn fresh_lights(&self, now: Time) -> Option<&BTreeMap<SignalGroupId, Light>> {
+        let timeout = self.planner.parameters.signals_timeout_s;
+        self.lights.as_ref().filter(|(at, _)| now.since(*at) <= timeout).map(|(_, lights)| lights)
+    }
+
+    /// What the network would be told now if these were the objects: for what is recorded to learn from. Nothing is
+    /// remembered of it; `None` where there is no odometry or route yet, or the car is off its route.
+    #[cfg(feature = "recorder")]
+    pub fn features(&self, now: Time, objects: &PredictedObjects) -> Option<crate::features::Features> {
+        let ego = self.ego?;
+        let users = Seen::read(objects, ego, &self.standing).users;
+        self.planner.features(&situation(ego, users, self.fresh_lights(now).cloned().unwrap_or_default(), false))
+    }
+}
+
+fn situation(ego: Ego, users: Vec<RoadUser>, lights: BTreeMap<SignalGroupId, Light>, blind: bool) -> Situation {
+    let Ego { stamp, pose, speed, yaw_rate, .. } = ego;
+    Situation { now_s: stamp.seconds(), pose, speed, yaw_rate, users, lights, blind }
+}
+
+/// Objects as the planner takes them.
+#[derive(Default)]
+struct Seen {
+    stamp: msgs::builtin_interfaces::msg::Time,
+    /// At the time of the odometry.
+    users: Vec<RoadUser>,
+    /// How many were refused.
+    refused: usize,
+    /// Since when those stand that do, s.
+    standing: BTreeMap<u128, f64>,
+}
+
+impl Seen {
+    /// Of a message; `stood` says since when those have been standing who did before.
+    fn read(objects: &PredictedObjects, ego: Ego, stood: &BTreeMap<u128, f64>) -> Self {
         let stamp = Time::from(&objects.header.stamp);
         let offset = ego.stamp.since(stamp).clamp(0.0, 0.5);
         let mut refused = 0;
@@ -235,7 +327,7 @@ impl MotionPlanner {
                 continue;
             }
             if user.speed() < 0.4 {
-                let since = self.standing.get(&user.id).copied().unwrap_or(stamp.seconds());
+                let since = stood.get(&user.id).copied().unwrap_or(stamp.seconds());
                 standing.insert(user.id, since);
                 user.standing_s = stamp.seconds() - since;
                 if user.standing_s > 1.0 {
@@ -250,8 +342,7 @@ impl MotionPlanner {
             }
             users.push(user);
         }
-        self.standing = standing;
-        (objects.header.stamp.clone(), users, refused)
+        Self { stamp: objects.header.stamp.clone(), users, refused, standing }
     }
 }
 

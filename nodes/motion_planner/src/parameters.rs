@@ -1,3 +1,4 @@
+use inference::InferenceParameters;
 use node::NodeError;
 use serde::Deserialize;
 
@@ -33,28 +34,16 @@ pub struct Parameters {
     pub odometry_timeout_s: f64,
     /// Without signal states for this long all lights count as red, s.
     pub signals_timeout_s: f64,
-}
-
-impl Default for Parameters {
-    /// The values of the shipped parameter file.
-    fn default() -> Self {
-        Self {
-            max_acceleration_mps2: 1.8,
-            comfort_deceleration_mps2: 1.6,
-            max_lateral_acceleration_mps2: 2.0,
-            time_headway_s: 1.4,
-            standstill_gap_m: 3.0,
-            stop_line_margin_m: 0.9,
-            light_view_angle_rad: 0.55,
-            camera_x_m: 1.3,
-            car_clearance_m: 0.6,
-            person_clearance_m: 1.2,
-            accepted_collision_probability: 0.2,
-            objects_timeout_s: 0.6,
-            odometry_timeout_s: 0.3,
-            signals_timeout_s: 1.0,
-        }
-    }
+    /// Whether a network proposes trajectories beside the lane-following ones; without it no model is loaded.
+    pub learned_proposals: bool,
+    /// What a proposal of the network costs beside what any costs.
+    pub learned_proposal_cost: f64,
+    /// Folder of the network: a manifest and its ONNX file.
+    pub model: String,
+    /// Which of its variants: fp32, fp16, int8, or auto for the manifest's default.
+    pub precision: String,
+    /// What runs it, and how long that may take.
+    pub inference: InferenceParameters,
 }
 
 impl Parameters {
@@ -78,6 +67,7 @@ impl Parameters {
             ("objects_timeout_s", self.objects_timeout_s, 0.15..=3.0),
             ("odometry_timeout_s", self.odometry_timeout_s, 0.05..=2.0),
             ("signals_timeout_s", self.signals_timeout_s, 0.2..=5.0),
+            ("learned_proposal_cost", self.learned_proposal_cost, 0.0..=50.0),
         ];
         ranges.into_iter().try_for_each(|(name, value, range)| NodeError::check_range(name, value, range))
     }

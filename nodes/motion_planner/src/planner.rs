@@ -9,21 +9,26 @@ use vehicle::Vehicle;
 
 use crate::corridor::Corridor;
 use crate::departures::Departures;
+use crate::features::Features;
 use crate::forward_simulation::DT;
+use crate::laid::Laid;
+use crate::learner::{Learner, Opinion};
 use crate::light_view::LightViews;
 use crate::parameters::Parameters;
-use crate::proposal::Candidate;
 use crate::proposal_path::ProposalPath;
 use crate::reference_path::{Axis, Patience, RouteLanes};
 use crate::road_user::RoadUser;
 use crate::scoring::REFUSED;
 use crate::traffic_rules::{Light, RuleMemory};
+use crate::trial::Candidate;
 
 /// What a cycle starts from.
 pub(crate) struct Situation {
     pub now_s: f64,
     pub pose: Pose2<Map>,
     pub speed: f64,
+    /// rad/s.
+    pub yaw_rate: f64,
     pub users: Vec<RoadUser>,
     pub lights: BTreeMap<SignalGroupId, Light>,
     /// Nothing is known of other road users: stop in the lane.
@@ -48,6 +53,8 @@ pub(crate) struct Plan {
     pub reason: String,
     /// The plain drive along the lane and the one chosen with what they cost, for a person who looks into it.
     pub verdicts: String,
+    /// What came of the network's proposals; `None` where it was not asked.
+    pub opinion: Option<Opinion>,
 }
 
 /// What is remembered between cycles.
@@ -57,6 +64,8 @@ pub(crate) struct Planner {
     pub parameters: Parameters,
     pub route: RouteLanes,
     pub views: LightViews,
+    /// The network, where there is one.
+    pub learner: Option<Learner>,
     segment: usize,
     pub(crate) memory: RuleMemory,
     pub(crate) departures: Departures,
@@ -94,6 +103,7 @@ impl Planner {
             vehicle,
             parameters,
             views,
+            learner: None,
             route: RouteLanes::default(),
             segment: 0,
             memory: RuleMemory::default(),
@@ -123,10 +133,12 @@ impl Planner {
         let (segment, lane) = self.matched(start.pose)?;
         self.segment = segment;
         let mut corridors = self.corridors(situation, start, segment, lane);
+        let (learned, mut opinion) = self.learn(&corridors, situation);
         let mut best: Option<(usize, Candidate)> = None;
         let mut plain = String::new();
         for (index, corridor) in corridors.iter().enumerate() {
-            if let Some((candidate, first)) = self.propose(corridor, situation) {
+            let learned = learned.get(index).map_or(&[][..], Vec::as_slice);
+            if let Some((candidate, first)) = self.propose(corridor, situation, learned) {
                 if index == 0 {
                     plain = first;
                 }
@@ -149,7 +161,20 @@ impl Planner {
             .collect();
         self.previous = Some(Previous { time_s: situation.now_s, points: points.clone(), axis, path: best.path, lane });
         let verdicts = format!("plain: {plain}; chosen: {}", best.verdict);
-        Ok(Plan { points, safe: best.cost < REFUSED, reason: best.reason, verdicts })
+        if let Some(opinion) = &mut opinion {
+            opinion.chosen = best.learned;
+        }
+        Ok(Plan { points, safe: best.cost < REFUSED, reason: best.reason, verdicts, opinion })
+    }
+
+    /// What the network proposes, for each corridor.
+    fn learn(&mut self, corridors: &[Corridor], situation: &Situation) -> (Vec<Vec<Laid>>, Option<Opinion>) {
+        let (Some(own), false) = (corridors.first(), situation.blind) else { return (Vec::new(), None) };
+        let Some(mut learner) = self.learner.take() else { return (Vec::new(), None) };
+        let features = Features::new(self, own, situation);
+        let (laid, opinion) = learner.propose(&features, situation.pose, corridors, &self.vehicle);
+        self.learner = Some(learner);
+        (laid, Some(opinion))
     }
 
     /// For how long the car has been standing, s.
@@ -165,7 +190,7 @@ impl Planner {
     }
 
     /// Where the plan begins: on the previous plan while the car is near it, else at the car.
-    fn start(&self, situation: &Situation) -> Start {
+    pub(crate) fn start(&self, situation: &Situation) -> Start {
         let (pose, speed) = (situation.pose, situation.speed.max(0.0));
         let measured = Start { pose, speed, acceleration: 0.0, on_previous: None };
         let Some(previous) = &self.previous else { return measured };
@@ -187,7 +212,7 @@ impl Planner {
     }
 
     /// The lane of the route that the car is on.
-    fn matched(&self, pose: Pose2<Map>) -> Result<(usize, LaneId), String> {
+    pub(crate) fn matched(&self, pose: Pose2<Map>) -> Result<(usize, LaneId), String> {
         let from = self.segment.saturating_sub(2);
         let mut best: Option<(f64, usize, LaneId)> = None;
         for window in [8, usize::MAX] {

@@ -3,25 +3,20 @@
 use geometry::angle_difference;
 
 use crate::corridor::{Corridor, outline_on};
-use crate::forward_simulation::{DT, Policy, State, allowed_speed, simulate};
+use crate::forward_simulation::{Policy, allowed_speed, simulate};
+use crate::laid::Laid;
 use crate::planner::{Planner, Situation};
-use crate::proposal_path::{ProposalPath, Shape};
+use crate::proposal_path::{ProposalPath, Shape, shortest_blend};
 use crate::reference_path::{Axis, STEP, Span};
-use crate::right_of_way::takes_way;
 use crate::road_user::{Class, RoadUser};
-use crate::scoring::{REFUSED, bounds_cost, comfort_cost, contact};
+use crate::scoring::REFUSED;
+use crate::trial::{Candidate, Trial};
 
 /// Nobody is passed in sharper curves, 1/m: one cannot see past them.
 const MOST_PASSING_CURVATURE: f64 = 0.015;
 
-/// A drive that could be chosen.
-pub(crate) struct Candidate {
-    pub cost: f64,
-    pub states: Vec<State>,
-    pub path: ProposalPath,
-    pub reason: String,
-    pub verdict: String,
-}
+/// A learned proposal this near to the offset of a pass is one, m.
+const SAME_PASS_M: f64 = 0.6;
 
 /// An offset worth trying.
 #[derive(Debug, Clone, Copy)]
@@ -163,8 +158,9 @@ impl Planner {
             })
     }
 
-    /// The best drive on a corridor, and what the plain one along its centre line costs.
-    pub fn propose(&self, corridor: &Corridor, situation: &Situation) -> Option<(Candidate, String)> {
+    /// The best drive on a corridor, and what the plain one along its centre line costs. `learned` are what the network
+    /// proposes for it.
+    pub fn propose(&self, corridor: &Corridor, situation: &Situation, learned: &[Laid]) -> Option<(Candidate, String)> {
         let mut best: Option<Candidate> = None;
         let mut plain = String::new();
         let previous_offset = corridor.lateral.going_on.map_or(0.0, |(offset, _)| offset);
@@ -172,14 +168,15 @@ impl Planner {
         let p = &self.parameters;
         let front_m = self.vehicle.front_m();
         let start = corridor.start;
-        for Aim { offset, return_from, reach, passes } in self.aims(corridor, situation) {
+        let aims = self.aims(corridor, situation);
+        for Aim { offset, return_from, reach, passes } in aims.iter().copied() {
             if offset.abs() > 5.0 {
                 continue;
             }
             let change = (offset - corridor.lateral.from[0]).abs();
             // From a standstill close behind something the wheels may be turned far.
             let sharpest = if reach.is_some() && start.speed < 3.0 { 0.2 } else { 0.13 };
-            let least = (5.8 * change / sharpest).sqrt().max(4.0);
+            let least = shortest_blend(change, sharpest);
             let wish = (start.speed * (1.5 + 0.6 * change)).max(least);
             let blend = reach.map_or(wish, |reach| wish.min(reach + front_m)).max(least);
             let blend = match corridor.lateral.going_on {
@@ -192,134 +189,57 @@ impl Planner {
             let leaders = self.leaders(corridor, &path, situation);
             let demanded: Vec<f64> = corridor.demands.stops.iter().map(|(s, _)| *s).collect();
             let mut policies: Vec<Policy> = [1.0, 0.7, 0.4]
-                .map(|speed_factor| Policy { speed_factor, stops: demanded.clone(), brake: None })
+                .map(|speed_factor| Policy { speed_factor, stops: demanded.clone(), brake: None, track: None })
                 .into();
             if let Some(first) = corridor.gives.iter().map(|g| g.from).min_by(f64::total_cmp) {
                 let line = corridor.demands.lines.iter().copied().filter(|l| *l <= first && *l > first - 12.0);
                 let line = line.filter(|l| *l > start.s + front_m - 0.5).fold(first - 1.0, f64::min);
-                policies.push(Policy { speed_factor: 1.0, stops: with(&demanded, line), brake: None });
+                policies.push(Policy::stopping(with(&demanded, line)));
             }
             if offset == 0.0 || offset == previous_offset {
-                policies.push(Policy { speed_factor: 1.0, stops: Vec::new(), brake: Some(3.0) });
-                policies.push(Policy {
-                    speed_factor: 1.0,
-                    stops: Vec::new(),
-                    brake: Some(self.vehicle.max_deceleration_mps2 * 0.95),
-                });
+                policies.push(Policy::braking(3.0));
+                policies.push(Policy::braking(self.vehicle.max_deceleration_mps2 * 0.95));
             }
             if situation.blind {
-                policies = vec![Policy { speed_factor: 1.0, stops: demanded.clone(), brake: Some(2.5) }];
+                policies = vec![Policy { brake: Some(2.5), ..Policy::stopping(demanded.clone()) }];
             }
+            let trial = Trial { corridor, situation, path: &path, leaders: &leaders, passes, previous_offset, stood };
             let mut next = 0;
             while next < policies.len() {
                 let policy = policies[next].clone();
                 let states = simulate(start, &allowed, &leaders, &policy, front_m, 6.0, p);
-                let touch = contact(&states, &path, &situation.users, corridor.changes_lane, &self.vehicle, p);
-                if next == 0 && touch.probability > 0.05 {
-                    let stop = (touch.first_at + front_m - 2.0).max(start.s + front_m + 0.2);
-                    policies.push(Policy { speed_factor: 1.0, stops: with(&demanded, stop), brake: None });
+                let weighed = self.weigh(&trial, &policy, states);
+                if next == 0 && weighed.touch.probability > 0.05 {
+                    let stop = (weighed.touch.first_at + front_m - 2.0).max(start.s + front_m + 0.2);
+                    policies.push(Policy::stopping(with(&demanded, stop)));
                 }
-                let mut cost = corridor.cost
-                    + comfort_cost(&states, &path, Axis::at(&corridor.axis.limit_mps, start.s))
-                    + if passes { 2.0 } else { 6.0 } * bounds_cost(&corridor.axis, &path, &states, &self.vehicle)
-                    + 7.0 * touch.nearness
-                    + if passes { 0.5 } else { 2.0 } * offset.abs()
-                    + if offset == 0.0 || passes { 0.5 } else { 3.0 } * (offset - previous_offset).abs()
-                    + if policy.brake.is_some() { 1.0 } else { 0.0 };
-                if touch.probability > p.accepted_collision_probability {
-                    let at = states[((touch.first_s / DT) as usize).min(states.len() - 1)].speed;
-                    cost += REFUSED * 5.0 * touch.probability * (0.5 + at / 20.0);
-                } else {
-                    cost += 40.0 * touch.probability;
-                }
-                if states[states.len() - 1].s < start.s + 2.0 {
-                    cost += (stood - 2.0).clamp(0.0, 10.0);
-                }
-                let takes = takes_way(&corridor.gives, &states, front_m, self.vehicle.rear_overhang_m, stood);
-                if takes.is_some() {
-                    cost += REFUSED;
-                }
-                let reached = states[states.len() - 1].s + front_m;
-                if corridor.demands.forbidden.iter().any(|line| *line > start.s + front_m && reached > *line + 0.1) {
-                    cost += 2.0 * REFUSED;
-                }
-                let meets = self.meets_oncoming(corridor, &path, &states, situation);
-                if meets {
-                    cost += REFUSED;
-                }
-                let verdict = || {
-                    let Policy { speed_factor, brake, .. } = &policy;
-                    let stop = policy.stops.iter().fold(f64::INFINITY, |a, b| a.min(*b)) - start.s - front_m;
-                    let leader = leaders.iter().flatten().min_by(|a, b| a.rear.total_cmp(&b.rear));
-                    let leader = leader.map_or_else(String::new, |l| {
-                        format!(" behind {:04x} by {:.1} m", l.who & 0xffff, l.rear - start.s - front_m)
-                    });
-                    format!(
-                        "cost {cost:.1} lane {} offset {offset:.2} speed {speed_factor} brake {brake:?} stop {stop:.1} \
-                         touch {:.2} in {:.1} s of {:04x} near {:.2}{leader}{}{}",
-                        corridor.lane.0,
-                        touch.probability,
-                        touch.first_s,
-                        touch.who & 0xffff,
-                        touch.nearness,
-                        takes.map_or_else(String::new, |at| format!(
-                            " takes the way of {:04x}, there from {:.1} to {:.1} s",
-                            at.who & 0xffff,
-                            at.first,
-                            at.last
-                        )),
-                        if meets { " meets oncoming" } else { "" },
-                    )
-                };
                 if plain.is_empty() {
-                    plain = verdict();
+                    plain = weighed.verdict(&trial, &policy);
                 }
-                if best.as_ref().is_none_or(|b| cost < b.cost - 1e-9) {
-                    let last = states[states.len() - 1];
-                    let reason = corridor
-                        .demands
-                        .stops
-                        .iter()
-                        .filter(|_| last.speed < 0.5)
-                        .min_by(|a, b| a.0.total_cmp(&b.0))
-                        .map_or("", |(_, why)| why);
-                    best =
-                        Some(Candidate { cost, states, path: path.clone(), reason: reason.into(), verdict: verdict() });
+                if best.as_ref().is_none_or(|b| weighed.cost < b.cost - 1e-9) {
+                    best = Some(weighed.candidate(&trial, &policy, None));
                 }
                 next += 1;
             }
         }
-        best.map(|best| (best, plain))
-    }
-
-    /// Whether someone comes towards the car on the lane that it borrows before it is back.
-    fn meets_oncoming(
-        &self,
-        corridor: &Corridor,
-        path: &ProposalPath,
-        states: &[State],
-        situation: &Situation,
-    ) -> bool {
-        let half = self.vehicle.width_m / 2.0;
-        let s0 = corridor.start.s;
-        if path.shape.offset + half < Axis::at(&corridor.axis.left, s0) + 0.2 || states[states.len() - 1].s < s0 + 0.5 {
-            return false;
+        for laid in learned {
+            let path = ProposalPath::lay(&corridor.axis, laid.shape);
+            let allowed = allowed_speed(&corridor.axis, &path, &self.caps(corridor, &path, situation), p);
+            let leaders = self.leaders(corridor, &path, situation);
+            let policy = Policy { track: Some(laid.track.clone()), ..Policy::stopping(Vec::new()) };
+            let passes = aims.iter().any(|aim| aim.passes && (aim.offset - laid.shape.offset).abs() < SAME_PASS_M);
+            let trial = Trial { corridor, situation, path: &path, leaders: &leaders, passes, previous_offset, stood };
+            let states = simulate(start, &allowed, &leaders, &policy, front_m, 6.0, p);
+            let mut weighed = self.weigh(&trial, &policy, states);
+            weighed.cost += p.learned_proposal_cost;
+            if self.breaks_rules(&trial, &weighed.states) {
+                weighed.cost += REFUSED;
+            }
+            if best.as_ref().is_none_or(|b| weighed.cost < b.cost - 1e-9) {
+                best = Some(weighed.candidate(&trial, &policy, Some(laid.mode)));
+            }
         }
-        let back = path.shape.return_from + 8.0;
-        let end = states[states.len() - 1];
-        let time = states
-            .iter()
-            .position(|state| state.s > back)
-            .map_or_else(|| states.len() as f64 * DT + (back - end.s).max(0.0) / end.speed.max(3.0), |i| i as f64 * DT);
-        corridor.relations.iter().zip(&situation.users).any(|(relation, user)| {
-            let (i, _) = corridor.axis.between(relation.now.s);
-            let along = user.velocity.dot(corridor.axis.poses[i].forward());
-            along < -1.0
-                && relation.now.s > s0
-                && relation.now.d > 0.5
-                && relation.now.d < 6.0
-                && relation.now.s + along * time < back + 5.0
-        })
+        best.map(|best| (best, plain))
     }
 }
 

@@ -74,6 +74,12 @@ impl ProposalPath {
     }
 }
 
+/// The shortest blend (m) over a change of offset (m) whose curvature stays below `sharpest` (1/m): a quintic's second
+/// derivative is at most 5.8 times the change over the length squared.
+pub(crate) fn shortest_blend(change: f64, sharpest: f64) -> f64 {
+    (5.8 * change / sharpest).sqrt().max(4.0)
+}
+
 /// From offset, slope and second derivative at 0 to an offset with neither at `length`: the three of them at `x`.
 fn quintic(from: [f64; 3], to: f64, length: f64, x: f64) -> [f64; 3] {
     let [d, v, a] = from;

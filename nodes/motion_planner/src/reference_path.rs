@@ -254,6 +254,15 @@ impl Axis {
         (x as usize, x.fract())
     }
 
+    /// Pose at an arc length; straight on beyond the end.
+    pub fn pose_at(&self, s: f64) -> Pose2<Map> {
+        let (i, ratio) = self.between(s);
+        let (a, b) = (self.poses[i], self.poses[i + 1]);
+        let beyond = (s - self.length()).max(0.0);
+        let position = a.position.lerp(b.position, ratio) + b.forward() * beyond;
+        Pose2 { position, yaw: a.yaw + angle_difference(b.yaw, a.yaw) * ratio }
+    }
+
     pub fn at(values: &[f64], s: f64) -> f64 {
         let x = (s / STEP).clamp(0.0, (values.len() - 1) as f64);
         values[x as usize]

@@ -1,6 +1,7 @@
 //! What the planner does on a straight street, one rule a test.
 #![allow(missing_docs)]
 
+#[allow(dead_code, reason = "each user of it uses a part")]
 mod street;
 
 use msgs::autoware_perception_msgs::msg::TrafficLightElement;

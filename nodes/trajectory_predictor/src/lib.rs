@@ -17,6 +17,8 @@ pub mod path;
 mod predictor;
 /// The map as prediction needs it.
 pub mod road;
+#[cfg(feature = "recorder")]
+pub mod tracking_errors;
 
 pub use network::OnnxNetwork;
 pub use node::{Parameters, TrajectoryPredictor};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use geometry::{Map, OrientedBox, Pose2, Vector2};
-use motion_planner::MotionPlanner;
+use motion_planner::{MotionPlanner, Network};
 use msgs::autoware_perception_msgs::msg::{
     ObjectClassification, PredictedObject, PredictedObjects, PredictedPath, Shape, TrafficLightElement,
     TrafficLightGroup, TrafficLightGroupArray,
@@ -90,6 +90,7 @@ pub struct Street {
     pub least_gap_m: f64,
     pub hardest_braking_mps2: f64,
     pub furthest_left_m: f64,
+    route: LaneletRoute,
 }
 
 /// The street as OpenDRIVE; `mark` is the line in its middle, `right` the lines right of each of its right lanes.
@@ -147,12 +148,7 @@ impl Street {
 
     fn on(map: &str, lanes: &[&str], goal: Pose2<Map>, speed: f64) -> Self {
         let map = Arc::new(LaneGraph::from_opendrive(map, "street").unwrap());
-        let vehicle = Vehicle::default();
-        let context = Context { vehicle, map: Some(Arc::clone(&map)), share: ".".into(), onnxruntime: None };
-        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../params/motion_planner.param.yaml");
-        let name = MotionPlanner::NAME;
-        let parameters = node::Parameters::from_file(&file, name).unwrap().parse(name).unwrap();
-        let mut planner = MotionPlanner::new(parameters, &mut Ports::default(), &context).unwrap();
+        let mut planner = planner(&map, None);
         let mut route = LaneletRoute::default();
         route.header.frame_id = "map".into();
         route.goal_pose = pose_message(goal);
@@ -165,11 +161,11 @@ impl Street {
             })
             .collect();
         let mut outputs = Outputs::default();
-        planner.on_event(&Event::from_message(Time(0), input(2), route), &mut outputs);
+        planner.on_event(&Event::from_message(Time(0), input(2), route.clone()), &mut outputs);
         Self {
             map,
             planner,
-            vehicle,
+            vehicle: Vehicle::default(),
             time_s: 0.0,
             pose: Pose2::new(20.0, -1.75, 0.0),
             speed,
@@ -180,7 +176,16 @@ impl Street {
             least_gap_m: f64::INFINITY,
             hardest_braking_mps2: 0.0,
             furthest_left_m: f64::NEG_INFINITY,
+            route,
         }
+    }
+
+    /// The same with a network that proposes.
+    pub fn proposing(mut self, network: impl Network + 'static) -> Self {
+        self.planner = planner(&self.map, Some(Box::new(network)));
+        let route = Event::from_message(Time(0), input(2), self.route.clone());
+        self.planner.on_event(&route, &mut Outputs::default());
+        self
     }
 
     /// Where the front bumper is, m along the street.
@@ -280,6 +285,16 @@ impl Street {
     pub fn says(&self, text: &str) -> bool {
         self.status.as_ref().is_some_and(|status| status.message.contains(text))
     }
+}
+
+/// A planner with the shipped parameters and this network in place of the shipped one.
+fn planner(map: &Arc<LaneGraph>, network: Option<Box<dyn Network>>) -> MotionPlanner {
+    let vehicle = Vehicle::default();
+    let context = Context { vehicle, map: Some(Arc::clone(map)), share: ".".into(), onnxruntime: None };
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../params/motion_planner.param.yaml");
+    let name = MotionPlanner::NAME;
+    let parameters = node::Parameters::from_file(&file, name).unwrap().parse(name).unwrap();
+    MotionPlanner::with_network(parameters, &mut Ports::default(), &context, network).unwrap()
 }
 
 fn input<M: msgs::Message>(index: usize) -> node::Input<M> {

@@ -74,15 +74,17 @@ pub fn package() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-pub fn parameters<N: Definition>() -> N::Parameters {
-    node::Parameters::from_file(&package().join(format!("params/{}.param.yaml", N::NAME)), N::NAME)
-        .unwrap()
-        .parse(N::NAME)
-        .unwrap()
+pub fn parameters<N: Definition>(networks: bool) -> N::Parameters {
+    let mut parameters =
+        node::Parameters::from_file(&package().join(format!("params/{}.param.yaml", N::NAME)), N::NAME).unwrap();
+    if N::NAME == MotionPlanner::NAME && !networks {
+        parameters.set("learned_proposals", "false");
+    }
+    parameters.parse(N::NAME).unwrap()
 }
 
 pub fn make<N: Definition>(context: &Context) -> N {
-    N::new(parameters::<N>(), &mut Ports::default(), context).unwrap()
+    N::new(parameters::<N>(context.onnxruntime.is_some()), &mut Ports::default(), context).unwrap()
 }
 
 pub fn pose_message<F: geometry::Frame>(pose: Pose2<F>) -> Pose {

@@ -2,89 +2,29 @@
 
 use std::collections::BTreeMap;
 
-use geometry::{BaseLink, Map, Point2, Pose2, Vector2, normalize_angle};
+use geometry::{BaseLink, Map, Point2, Vector2};
 use node::Time;
-use simulation::{Actor, ActorClass, Random, STEP_S, World};
+use simulation::{Random, STEP_S, World};
 
 use trajectory_predictor::agent::{Agent, Class, Histories};
 use trajectory_predictor::features::{AgentFeatures, NEIGHBOR, NEIGHBORS, PATH, SAMPLE, SAMPLES, STATE};
 use trajectory_predictor::forecast::{STEP_S as FUTURE_STEP_S, STEPS};
 use trajectory_predictor::path::SLOTS;
 use trajectory_predictor::road::Road;
+use trajectory_predictor::tracking_errors::{FRAME_S, TrackingErrors, agent};
 
 /// Numbers of one sample: history, state, neighbours, paths, then the future (x, y in the agent's frame, m), whether
 /// each step of it is known, the class, and the place in the map (x, y, m).
 pub const ROW: usize = SAMPLES * SAMPLE + STATE + NEIGHBORS * NEIGHBOR + SLOTS * PATH + STEPS * 2 + STEPS + 3;
 
-/// Frames a second, as the tracker gives them.
-const FRAME_S: f64 = 0.1;
 /// The car under test among the agents.
 const EGO: u128 = 0;
-
-/// How the tracker errs about one road user: slowly, so that histories look smooth.
-#[derive(Debug, Clone, Copy, Default)]
-struct Errors {
-    position: [f64; 2],
-    velocity: [f64; 2],
-    yaw: f64,
-    standing_s: f64,
-    /// Frames for which it is not tracked.
-    absent: u32,
-}
-
-impl Errors {
-    fn step(&mut self, random: &mut Random, speed: f64) {
-        let mut walk = |value: &mut f64, sigma: f64| {
-            const MEMORY: f64 = 0.85;
-            *value = MEMORY * *value + random.normal(0.0, sigma * (1.0 - MEMORY * MEMORY).sqrt());
-        };
-        self.position.iter_mut().for_each(|v| walk(v, 0.13));
-        self.velocity.iter_mut().for_each(|v| walk(v, 0.22));
-        walk(&mut self.yaw, 0.03);
-        self.standing_s = if speed < 0.15 { self.standing_s + FRAME_S } else { 0.0 };
-        self.absent = self.absent.saturating_sub(1);
-        if self.absent == 0 && random.chance(0.004) {
-            // Lost from sight for a while; long absences come back as young tracks.
-            self.absent = 2 + random.index(40) as u32;
-        }
-    }
-
-    fn apply(&self, truth: &Agent) -> Agent {
-        let stationary = self.standing_s >= 1.0;
-        let along = Vector2::new(self.velocity[0], 0.3 * self.velocity[1]).rotated(truth.pose.yaw);
-        let p = truth.pose.position;
-        let place =
-            Pose2::new(p.x + self.position[0], p.y + self.position[1], normalize_angle(truth.pose.yaw + self.yaw));
-        let velocity = if stationary { Vector2::ZERO } else { truth.velocity + along };
-        Agent { pose: place, velocity, stationary, ..*truth }
-    }
-}
-
-fn agent(actor: &Actor) -> Agent {
-    let class = match actor.class {
-        ActorClass::Car => Class::Car,
-        ActorClass::Truck => Class::Truck,
-        ActorClass::Cyclist => Class::Cyclist,
-        ActorClass::Pedestrian => Class::Pedestrian,
-        ActorClass::Obstacle => Class::Unknown,
-    };
-    Agent {
-        id: u128::from(actor.id) + 1,
-        class,
-        pose: actor.pose,
-        velocity: actor.velocity,
-        yaw_rate: actor.yaw_rate,
-        length: actor.length,
-        width: actor.width,
-        stationary: false,
-    }
-}
 
 /// Runs the world for `duration_s` and gives the samples of it, [`ROW`] numbers each; the car under test stands.
 pub fn record(world: &mut World, duration_s: f64, seed: u64) -> Vec<f32> {
     let mut random = Random::new(seed ^ 0x7ac5_1e5e);
     let road = Road::new(world.map().lanes(), &world.map().crosswalks);
-    let mut errors: BTreeMap<u128, Errors> = BTreeMap::new();
+    let mut errors: BTreeMap<u128, TrackingErrors> = BTreeMap::new();
     let (mut truths, mut frames) = (Vec::new(), Vec::new());
     let steps = (FRAME_S / STEP_S).round() as u32;
     for _ in 0..(duration_s / FRAME_S) as usize {
@@ -96,9 +36,7 @@ pub fn record(world: &mut World, duration_s: f64, seed: u64) -> Vec<f32> {
         for (id, one) in &truth {
             let error = errors.entry(*id).or_default();
             error.step(&mut random, one.velocity.norm());
-            if error.absent == 0 && one.class != Class::Unknown {
-                seen.push(error.apply(one));
-            }
+            seen.extend(error.seen(one).filter(|one| one.class != Class::Unknown));
         }
         truths.push(truth);
         frames.push(seen);
