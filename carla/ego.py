@@ -110,7 +110,9 @@ def attach(session, sensor, ros):
     for name, value in sensor.items():
         if name in NO_ATTRIBUTES:
             continue
-        text = str(value).lower() if isinstance(value, bool) else str(value)
+        # Without an exponent, which not every parser takes.
+        small = isinstance(value, float) and 0.0 < abs(value) < 1e-4
+        text = f"{value:.9f}" if small else str(value).lower() if isinstance(value, bool) else str(value)
         if not set_attribute(blueprint, name, text):
             raise Refusal("sensors", f"sensor `{sensor['id']}`: {sensor['type']} has no attribute `{name}` on this server")
     at = sensor.get("spawn_point", {})

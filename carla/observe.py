@@ -104,11 +104,15 @@ class Watcher:
                 "vehicle": self.vehicle()}
 
     def vehicle(self):
-        """Size, m, and largest steering angle, degrees, of the ego."""
+        """Size, m, largest steering angle, degrees, of the ego, and the share of it at speeds, m/s."""
         box = self.ego.bounding_box
-        wheels = self.ego.get_physics_control().wheels
+        physics = self.ego.get_physics_control()
+        wheels = physics.wheels
+        # The client's are km/h.
+        curve = sorted([point.x / 3.6, point.y] for point in physics.steering_curve)
         return {"length": 2.0 * box.extent.x, "width": 2.0 * box.extent.y, "height": 2.0 * box.extent.z,
-                "center_x": box.location.x, "max_steer_deg": max((w.max_steer_angle for w in wheels), default=0.0)}
+                "center_x": box.location.x, "max_steer_deg": max((w.max_steer_angle for w in wheels), default=0.0),
+                "steering_curve": curve}
 
     def light(self, light):
         """As RunningRedLightTest has it: the trigger box's lanes, each followed to the junction."""

@@ -208,8 +208,14 @@ class WheelPhysicsControl:
     max_steer_angle = 70.0
 
 
+class Vector2D:
+    def __init__(self, x=0.0, y=0.0):
+        self.x, self.y = x, y
+
+
 class VehiclePhysicsControl:
     wheels = [WheelPhysicsControl()] * 4
+    steering_curve = [Vector2D(0.0, 1.0), Vector2D(20.0, 0.9), Vector2D(60.0, 0.8), Vector2D(120.0, 0.7)]
 
 
 class Vehicle(Actor):

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use middleware::Graph;
 use middleware::live::{self, LogLines, Options};
-use middleware::{Graph, backend};
 use road_map::LaneGraph;
 
 use crate::launch;
+use crate::map_source::MapSource;
 use crate::processes::{Ended, Processes};
 use crate::run::model_facts;
 use crate::stack::{self, Made};
@@ -79,6 +80,7 @@ pub fn launch_composed(
     inference::hold_run_limits();
     let nodes = launch::read(file, share, arguments)?;
     let mut maps: BTreeMap<String, Arc<LaneGraph>> = BTreeMap::new();
+    let mut source = MapSource::default();
     let mut graph = Graph::default();
     let mut citizens = Vec::new();
     let mut use_sim_time = None;
@@ -92,7 +94,7 @@ pub fn launch_composed(
             None => None,
             Some(path) => {
                 if !maps.contains_key(&path) {
-                    maps.insert(path.clone(), Arc::new(LaneGraph::from_file(&share.join(&path), None)?));
+                    maps.insert(path.clone(), Arc::new(source.read(share, &launched.name, &path)?));
                 }
                 maps.get(&path).cloned()
             }
@@ -104,7 +106,7 @@ pub fn launch_composed(
         graph.override_qos(&launched.name, &driver.qos_overrides)?;
         citizens.push(citizen);
     }
-    let backend = backend::from_environment()?;
+    let backend = source.joined()?;
     // All models are in this one process, so which node has which is not told here.
     let facts = Arc::new(|_: &str| model_facts());
     let options = Options { use_sim_time: use_sim_time.unwrap_or(false), facts, citizens, log };

@@ -10,6 +10,7 @@ pub mod installation;
 mod known_types;
 pub mod launch;
 pub mod launch_command;
+mod map_source;
 mod observer;
 pub mod parameter_comments;
 pub mod parameters;

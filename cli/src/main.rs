@@ -183,7 +183,11 @@ struct SimulateArguments {
     /// At most so much simulated time for each of the wall clock's
     #[arg(long, default_value_t = 1.0)]
     speed: f64,
-    /// Leaves out a peculiarity of the version, for tests: imu_axes, imu_yaw, focal_length, georeference, steer_sign, frames
+    /// Wall time, s, that a frame waits for its command at most [default: what params/carla_stand_in.param.yaml says]
+    #[arg(long, value_name = "S")]
+    wait_limit: Option<f64>,
+    /// Leaves out a peculiarity of the version, for tests: imu_axes, imu_yaw, focal_length, georeference, steer_sign,
+    /// steering_curve, frames
     #[arg(long)]
     without: Vec<String>,
 }
@@ -329,6 +333,7 @@ fn run_simulate(arguments: SimulateArguments) -> anyhow::Result<bool> {
         seed: arguments.seed,
         free_running: arguments.free_running,
         speed: arguments.speed,
+        wait_limit_s: arguments.wait_limit,
         without: arguments.without,
     };
     simulate::simulate(&installation::share()?, &options, log)?;

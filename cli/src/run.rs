@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use middleware::Graph;
 use middleware::live::{self, LogLines, Options};
-use middleware::{Graph, backend};
-use road_map::LaneGraph;
 
+use crate::map_source::MapSource;
 use crate::ros_arguments::RosArguments;
 use crate::stack::{self, Made};
 
@@ -23,14 +23,14 @@ pub fn run(share: &Path, arguments: &RosArguments, log: Option<LogLines>) -> any
     inference::hold_run_limits();
     let node = &arguments.node;
     let driver = stack::driver_parameters(node)?;
-    let map = driver.map.map(|map| LaneGraph::from_file(&share.join(map), None)).transpose()?.map(Arc::new);
+    let mut maps = MapSource::default();
+    let map = driver.map.map(|map| maps.read(share, &node.name, &map)).transpose()?.map(Arc::new);
     let context = stack::context(share, map)?;
     let Made { node: value, ports, citizen } =
         stack::make(node, &context).with_context(|| format!("node {} cannot be started", node.name))?;
     let mut graph = Graph::default();
     graph.add(&node.name, value, ports, &node.remaps, Duration::ZERO)?;
     graph.override_qos(&node.name, &driver.qos_overrides)?;
-    let backend = backend::from_environment()?;
     let options = Options {
         use_sim_time: driver.use_sim_time,
         facts: Arc::new(|_| model_facts()),
@@ -38,7 +38,7 @@ pub fn run(share: &Path, arguments: &RosArguments, log: Option<LogLines>) -> any
         log: log.filter(|_| arguments.rosout),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let (report, ()) = runtime.block_on(live::run(graph, (), backend, options, Duration::MAX))?;
+    let (report, ()) = runtime.block_on(live::run(graph, (), maps.joined()?, options, Duration::MAX))?;
     for (node, dropped) in report.dropped.iter().filter(|(_, dropped)| **dropped > 0) {
         tracing::info!("{node}: {dropped} messages gave way to newer ones");
     }

@@ -35,6 +35,8 @@ pub struct Options {
     pub free_running: bool,
     /// At most so much simulated time for each of the wall clock's.
     pub speed: f64,
+    /// Wall time that a frame waits for its command, s; `None` for what the parameter file says.
+    pub wait_limit_s: Option<f64>,
     /// What of the version's peculiarities is left out.
     pub without: Vec<String>,
 }
@@ -70,6 +72,9 @@ pub fn simulate(share: &Path, options: &Options, log: LogLines) -> anyhow::Resul
     }
     if let Some(seed) = options.seed {
         node.set("seed", seed.to_string());
+    }
+    if let Some(limit) = options.wait_limit_s {
+        node.set("wait_limit_s", limit.to_string());
     }
     let domain = std::env::var("ROS_DOMAIN_ID").unwrap_or_default();
     if options.contract == As::CarlaNative && !["", "0"].contains(&domain.trim()) {

@@ -371,7 +371,7 @@ fn joined(text: &str) -> String {
 fn messages_in_the_docs_are_those_of_the_programs() {
     let share = share();
     let mut sources = String::new();
-    for folder in ["cli/src/carla", "carla", "nodes/carla_bridge/src"] {
+    for folder in ["cli/src", "cli/src/carla", "carla", "nodes/carla_bridge/src"] {
         let Ok(files) = std::fs::read_dir(share.join(folder)) else { continue };
         for file in files.map(|f| f.unwrap().path()).filter(|f| f.extension().is_some_and(|e| e == "rs" || e == "py")) {
             sources += &joined(&std::fs::read_to_string(file).unwrap());

@@ -59,6 +59,13 @@ def ros(name):
 
 
 @lru_cache(None)
+def front(name, until):
+    """The type of this ROS name up to a field: for big messages of which what stands in front is enough."""
+    fields = list(_fields(name))
+    return _struct(name, fields[: [field for field, _ in fields].index(until)])
+
+
+@lru_cache(None)
 def service(name):
     """Request and response of this service, with rmw_cyclonedds' header in front."""
     package, _, base = name.split("/")

@@ -1,5 +1,7 @@
 //! Helps the whole-system tests: the shipped stack driven in lockstep, watched from outside.
 
+pub mod sabotage;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};

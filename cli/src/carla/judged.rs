@@ -30,7 +30,7 @@ pub struct Judged {
 impl Judged {
     /// For a route on a map. The report's car has the size that CARLA says.
     pub fn new(route: ScoredRoute, facts: &Facts, map: Arc<LaneGraph>, shipped: Vehicle) -> Self {
-        let car = facts.vehicle;
+        let car = facts.vehicle.clone();
         let overhang = ((car.length - shipped.wheelbase_m) / 2.0).max(0.1);
         let vehicle = Vehicle {
             rear_overhang_m: overhang,

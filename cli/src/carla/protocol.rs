@@ -100,7 +100,7 @@ pub struct Facts {
 }
 
 /// The car as CARLA has it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Car {
     /// Length, m.
     pub length: f64,
@@ -112,6 +112,9 @@ pub struct Car {
     pub center_x: f64,
     /// Largest angle of the front wheels, degrees.
     pub max_steer_deg: f64,
+    /// Speeds, m/s, rising, and the share of that angle which full steer is at each.
+    #[serde(default)]
+    pub steering_curve: Vec<[f64; 2]>,
 }
 
 /// What was taken away.

@@ -19,7 +19,7 @@ use super::judged::Judged;
 use super::operator::Operator;
 use super::place::Start;
 use super::plan::{self, Planned};
-use super::protocol::{Clocked, Ego, Facts, Loaded, Traffic, Weathered};
+use super::protocol::{Car, Clocked, Ego, Facts, Loaded, Traffic, Weathered};
 use super::results::{Frames, write_route};
 use super::routes::{Keypoint, RouteEntry};
 use super::state::State;
@@ -182,7 +182,7 @@ async fn run(
     let mut commands = Commands::new(participant, &options.role_name, options.step_s)?;
     let operator = Operator::new(participant)?;
     if let Some(file) = &options.launch {
-        running.processes = Some(start_stack(share, options, file, &map_file)?);
+        running.processes = Some(start_stack(share, options, file, &map_file, &facts.vehicle)?);
     }
     if options.record {
         running.recorder = Some(start_recorder(&task.out.join("drive.mcap"))?);
@@ -447,7 +447,7 @@ async fn wait(running: &mut Running, commands: &mut Commands, time_s: f64, limit
     }
 }
 
-fn start_stack(share: &Path, options: &Options, file: &Path, map: &Path) -> anyhow::Result<Processes> {
+fn start_stack(share: &Path, options: &Options, file: &Path, map: &Path, car: &Car) -> anyhow::Result<Processes> {
     let mut arguments = options.arguments.clone();
     for (name, value) in [
         ("map_path", map.display().to_string()),
@@ -462,6 +462,15 @@ fn start_stack(share: &Path, options: &Options, file: &Path, map: &Path) -> anyh
         node.ends_all = !node.respawn;
         if node.executable == "carla_bridge" {
             node.set("sensors_file", sensors.display().to_string());
+            if car.max_steer_deg > 0.0 {
+                node.set("max_steer_rad", car.max_steer_deg.to_radians().to_string());
+            }
+            if !car.steering_curve.is_empty() {
+                let column =
+                    |n: usize| format!("{:?}", car.steering_curve.iter().map(|point| point[n]).collect::<Vec<f64>>());
+                node.set("steering_curve.speeds_mps", column(0));
+                node.set("steering_curve.shares", column(1));
+            }
         }
     }
     Processes::start(&nodes, options.quiet)

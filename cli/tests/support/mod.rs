@@ -1,6 +1,6 @@
 //! Programs that tests start: ours, and independent DDS peers (PyPI `cyclonedds`) over loopback, without multicast.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -112,6 +112,17 @@ impl Peer {
         Self { stdin: child.stdin.take(), child: Running(Some(child)), lines }
     }
 
+    /// Gives it an order, one line.
+    pub fn tell(&mut self, order: &str) {
+        writeln!(self.stdin.as_mut().unwrap(), "{order}").unwrap();
+    }
+
+    /// What it says to an order.
+    pub fn asked(&mut self, order: &str) -> Value {
+        self.tell(order);
+        self.says()
+    }
+
     /// What it says next.
     pub fn says(&mut self) -> Value {
         let mut line = String::new();
@@ -154,14 +165,14 @@ impl Launch {
 
     /// Waits for a line that holds all of these, from here on.
     pub fn wait_for(&mut self, parts: &[&str]) -> String {
-        let end = Instant::now() + Duration::from_secs(60);
+        let end = Instant::now() + Duration::from_secs(120);
         while let Ok(line) = self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
             self.heard.push(line.clone());
             if parts.iter().all(|part| line.contains(part)) {
                 return line;
             }
         }
-        panic!("no line with {parts:?} within a minute after:\n{}", self.heard.join("\n"));
+        panic!("no line with {parts:?} within two minutes after:\n{}", self.heard.join("\n"));
     }
 
     /// The process that runs the node now.

@@ -10,6 +10,10 @@ use nalgebra::{Isometry3, Translation3, UnitQuaternion};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+mod curve;
+
+pub use curve::SteeringCurve;
+
 /// Why a sensor file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RigError {

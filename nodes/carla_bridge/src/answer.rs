@@ -3,6 +3,8 @@
 use msgs::autoware_control_msgs::msg::Control;
 use node::Time;
 
+/// A world that waited for so many answers in a row waits for them.
+const WAITED_FRAMES: u32 = 20;
 /// A trajectory older than this is nobody's that still plans: it is not waited for, s of simulated time.
 const NOT_PLANNING_S: f64 = 1.0;
 
@@ -44,15 +46,22 @@ pub struct Answers {
     trajectory: Option<Time>,
     /// The world goes on without an answer.
     free: bool,
+    /// Frames in a row whose answer was there before the next one came.
+    waited: u32,
 }
 
 impl Answers {
     /// A frame of simulated time `clock` came at wall time `now`. One that comes before the last was answered, or had
-    /// waited, tells a world that waits for nobody: it gets the newest command at once.
+    /// waited, tells a world that waits for nobody: it gets the newest command at once, until [`WAITED_FRAMES`] answers
+    /// were in time again: one frame that came late from its own queue says little.
     pub fn frame(&mut self, clock: Time, now: Time, patience: &Patience) {
-        self.free |= self
-            .pending
-            .is_some_and(|(_, since)| now.since(since) < patience.idle_answer_s.max(0.9 * patience.answer_limit_s));
+        let impatient = |since: Time| now.since(since) < patience.idle_answer_s.max(0.9 * patience.answer_limit_s);
+        if self.pending.is_some_and(|(_, since)| impatient(since)) {
+            (self.free, self.waited) = (true, 0);
+        } else {
+            self.waited = self.waited.saturating_add(1);
+            self.free &= self.waited < WAITED_FRAMES;
+        }
         self.pending = Some((clock, now));
     }
 
@@ -167,6 +176,24 @@ mod tests {
         answers.frame(at(5.05), at(100.05), &PATIENCE);
         answers.control(&control(5.06));
         assert!(matches!(answers.next(at(100.06), &PATIENCE), Some((_, Answer::Drive { late: false, .. }))));
+    }
+
+    #[test]
+    fn one_frame_in_haste_does_not_make_a_world_one_that_waits_for_nobody_for_ever() {
+        let mut answers = Answers::default();
+        let mut answer = |sim: f64, wall: f64| {
+            answers.frame(at(sim), at(wall), &PATIENCE);
+            answers.control(&control(sim));
+            answers.trajectory(at(sim - 0.2));
+            answers.next(at(wall), &PATIENCE).unwrap().1
+        };
+        // Its plan is too old: it is waited for, and the next frame does not wait.
+        assert_eq!(answer(5.0, 100.0), Answer::Wait);
+        for n in 1..20 {
+            let since = f64::from(n) * 0.05;
+            assert!(matches!(answer(5.0 + since, 100.0 + since), Answer::Drive { .. }), "frame {n}");
+        }
+        assert_eq!(answer(6.05, 101.05), Answer::Wait);
     }
 
     #[test]

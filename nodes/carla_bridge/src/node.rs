@@ -33,6 +33,8 @@ const UNPLACED_S: f64 = 0.5;
 const START_AGAIN_S: f64 = 1.0;
 /// A car that is braked and localized as slower than this stands, m/s.
 const STANDING_MPS: f64 = 0.2;
+/// An AckermannDrive's speed is the one that its acceleration leads to after this, s.
+const ACKERMANN_AHEAD_S: f64 = 1.0;
 /// How often the status is looked at, in timer events.
 const STATUS_EVERY: u32 = 20;
 
@@ -61,6 +63,15 @@ impl Watches {
     fn all_mut(&mut self) -> [&mut SensorWatch; 4] {
         [&mut self.imu, &mut self.gnss, &mut self.lidar, &mut self.image]
     }
+}
+
+/// Speed, m/s, of an AckermannDrive that is to give an acceleration, m/s². carla_ackermann_control follows moderate
+/// accelerations only toward this speed, and takes 0 for the hardest braking.
+fn ackermann_speed(acceleration: f64, speed: f64) -> f64 {
+    if acceleration <= 0.0 && speed < STANDING_MPS {
+        return 0.0;
+    }
+    (speed + acceleration * ACKERMANN_AHEAD_S).max(STANDING_MPS)
 }
 
 /// The node: see the crate's documentation.
@@ -424,7 +435,7 @@ impl CarlaBridge {
         (report.header.stamp, report.header.frame_id) = (message.header.stamp.clone(), frames::BASE_LINK.into());
         report.longitudinal_velocity = speed;
         outputs.publish(self.out.velocity, report);
-        let angle = -f64::from(steer) * self.max_steer_rad;
+        let angle = self.angle(steer, f64::from(speed));
         let stamp = message.header.stamp.clone();
         outputs.publish(self.out.steering, SteeringReport { stamp, steering_tire_angle: angle as f32 });
     }
@@ -469,7 +480,7 @@ impl CarlaBridge {
             }
             Answer::Hold => {
                 let mut control = Control::default();
-                control.lateral.steering_tire_angle = -self.last_steer * self.max_steer_rad as f32;
+                control.lateral.steering_tire_angle = self.angle(self.last_steer, speed) as f32;
                 control.longitudinal.acceleration = -self.parameters.hold_deceleration_mps2 as f32;
                 self.send(clock, &control, speed, pitch, outputs);
             }
@@ -483,18 +494,21 @@ impl CarlaBridge {
         // NaN brakes.
         let asked = if asked.is_finite() { asked } else { -self.parameters.hold_deceleration_mps2 };
         let angle = f64::from(control.lateral.steering_tire_angle);
-        let steer = (-angle / self.max_steer_rad).clamp(-1.0, 1.0) as f32;
+        let most = self.max_steer_rad * self.parameters.steering_curve.share(speed);
+        let steer = (-angle / most).clamp(-1.0, 1.0) as f32;
         if steer.is_finite() {
             self.last_steer = steer;
         }
         if self.parameters.command == CommandChoice::Ackermann {
             let drive = AckermannDrive {
+                // Who takes it divides it by the largest angle, and knows no curve.
                 steering_angle: -self.last_steer * self.max_steer_rad as f32,
                 steering_angle_velocity: 0.0,
-                speed: if control.longitudinal.velocity.is_finite() { control.longitudinal.velocity } else { 0.0 },
+                speed: ackermann_speed(asked, speed) as f32,
                 acceleration: asked as f32,
                 jerk: 0.0,
             };
+            self.brakes = asked < 0.0;
             match self.contract {
                 Some(Contract::Native) => {
                     outputs.publish(self.out.ackermann_stamped, AckermannDriveStamped { header, drive });
@@ -514,6 +528,11 @@ impl CarlaBridge {
             ..CarlaEgoVehicleControl::default()
         };
         outputs.publish(self.out.command, command);
+    }
+
+    /// Tyre angle, rad, left positive, of a steer at a speed, m/s.
+    fn angle(&self, steer: f32, speed: f64) -> f64 {
+        -f64::from(steer) * self.max_steer_rad * self.parameters.steering_curve.share(speed)
     }
 
     fn status(&self) -> Status {

@@ -1,3 +1,4 @@
+use carla_rig::SteeringCurve;
 use node::NodeError;
 use serde::Deserialize;
 
@@ -49,6 +50,7 @@ pub struct Parameters {
     pub(crate) imu: String,
     pub(crate) base_link_x_m: f64,
     pub(crate) max_steer_rad: f64,
+    pub(crate) steering_curve: SteeringCurve,
     pub(crate) command: CommandChoice,
     pub(crate) odometry: OdometryChoice,
     pub(crate) traffic_lights: LightsChoice,
@@ -85,6 +87,7 @@ impl Parameters {
         ] {
             NodeError::check_range(name, value, range)?;
         }
+        self.steering_curve.check().map_err(|reason| NodeError::new(format!("parameter steering_curve: {reason}")))?;
         let named = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         for (parameter, name) in [
             ("role_name", &self.role_name),

@@ -5,7 +5,9 @@
 //! What it imitates: LibCarla/source/carla/ros2 of 0.9.16 (`native`), and carla_ros_bridge of the 0.9.13 line. Written
 //! from those; it shares no conversion with `carla_bridge`, so that an error of either shows.
 
+mod ackermann;
 mod carla;
+mod lanes;
 mod node;
 mod objects;
 mod parameters;

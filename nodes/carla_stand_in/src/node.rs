@@ -1,8 +1,10 @@
 use std::time::Duration;
 
 use carla_rig::{Rig, Sensor};
+use msgs::ackermann_msgs::msg::AckermannDrive;
 use msgs::carla_msgs::msg::{
-    CarlaCollisionEvent, CarlaEgoVehicleControl, CarlaStatus, CarlaTrafficLightStatusList, CarlaWorldInfo,
+    CarlaCollisionEvent, CarlaControl, CarlaEgoVehicleControl, CarlaLaneInvasionEvent, CarlaStatus,
+    CarlaTrafficLightStatusList, CarlaWorldInfo,
 };
 use msgs::geometry_msgs::msg::PoseStamped;
 use msgs::rosgraph_msgs::msg::Clock;
@@ -16,11 +18,13 @@ use simulation::{
 };
 use simulator::ScenarioChoice;
 
+use crate::ackermann::Ackermann;
 use crate::carla::Rotation;
+use crate::lanes::Markings;
 use crate::objects;
 use crate::parameters::{Contract, Parameters, Peculiarity};
 use crate::pedals;
-use crate::ports::{BridgeOutputs, Sensors, Truth};
+use crate::ports::{BridgeEnds, Sensors, Truth};
 use crate::sensors::{self, Namer};
 
 /// How often the wall clock is looked at.
@@ -38,13 +42,15 @@ pub struct CarlaStandIn {
     map_text: Option<String>,
     timer: Timer,
     sensors: Sensors,
-    bridge: Option<BridgeOutputs>,
+    bridge: Option<BridgeEnds>,
     truth: Truth,
     frame: u64,
     /// Looks at the wall clock since the last frame.
     looks: u32,
     /// The command in force.
     control: CarlaEgoVehicleControl,
+    /// And where it came as AckermannDrive, that: it is newer than `control`.
+    ackermann: Option<(AckermannDrive, Ackermann)>,
     heard: bool,
     /// Whether the command of the last frame has come.
     answered: bool,
@@ -52,6 +58,9 @@ pub struct CarlaStandIn {
     told_misses: u64,
     events_told: usize,
     lights_told: CarlaTrafficLightStatusList,
+    markings: Markings,
+    /// Frames that are still made; for ever where nobody paused the world.
+    frames_left: Option<u32>,
 }
 
 impl Definition for CarlaStandIn {
@@ -103,7 +112,7 @@ impl Definition for CarlaStandIn {
             imu_mount: on_car(imu),
             timer: ports.timer(LOOK),
             sensors: Sensors::new(p, ports),
-            bridge: (p.contract == Contract::CarlaRosBridge).then(|| BridgeOutputs::new(p, ports)),
+            bridge: (p.contract == Contract::CarlaRosBridge).then(|| BridgeEnds::new(p, ports)),
             truth: Truth::new(ports),
             world,
             darkroom,
@@ -113,12 +122,15 @@ impl Definition for CarlaStandIn {
             frame: 0,
             looks: 0,
             control: CarlaEgoVehicleControl { brake: 1.0, ..CarlaEgoVehicleControl::default() },
+            ackermann: None,
             heard: false,
             answered: false,
             misses: 0,
             told_misses: 0,
             events_told: 0,
             lights_told: CarlaTrafficLightStatusList::default(),
+            markings: Markings::default(),
+            frames_left: None,
             parameters,
         })
     }
@@ -134,6 +146,10 @@ impl Node for CarlaStandIn {
     fn on_event(&mut self, event: &Event, outputs: &mut Outputs) {
         if let Some(control) = event.message(self.sensors.control) {
             self.take_control(control);
+        } else if let Some(message) = self.bridge.as_ref().and_then(|bridge| event.message(bridge.ackermann)) {
+            self.take_ackermann(message);
+        } else if let Some(message) = self.bridge.as_ref().and_then(|bridge| event.message(bridge.world_control)) {
+            self.take_world_control(message.command);
         } else if event.is(self.timer) {
             self.looks = self.looks.saturating_add(1);
         }
@@ -157,13 +173,35 @@ impl CarlaStandIn {
     fn take_control(&mut self, control: &CarlaEgoVehicleControl) {
         if [control.throttle, control.steer, control.brake].iter().all(|v| v.is_finite()) {
             self.control = control.clone();
-            self.heard = true;
+            (self.ackermann, self.heard) = (None, true);
             self.answered |= Time::from(&control.header.stamp) == self.now();
+        }
+    }
+
+    /// It has no stamp: any is the frame's.
+    fn take_ackermann(&mut self, drive: &AckermannDrive) {
+        if [drive.speed, drive.acceleration, drive.steering_angle].iter().all(|v| v.is_finite()) {
+            let state = self.ackermann.take().map(|(_, state)| state).unwrap_or_default();
+            self.ackermann = Some((drive.clone(), state));
+            (self.heard, self.answered) = (true, true);
+        }
+    }
+
+    fn take_world_control(&mut self, command: i8) {
+        match command {
+            CarlaControl::PLAY => self.frames_left = None,
+            CarlaControl::PAUSE => self.frames_left = Some(0),
+            CarlaControl::STEP_ONCE => self.frames_left = self.frames_left.map(|left| left.saturating_add(1)),
+            _ => {}
         }
     }
 
     /// Whether the next frame is due: the command of this one is there, or was waited for long enough.
     fn is_due(&mut self) -> bool {
+        if self.frames_left == Some(0) {
+            self.looks = 0;
+            return false;
+        }
         let waited_s = f64::from(self.looks) * LOOK.as_secs_f64();
         let p = &self.parameters;
         let paced = waited_s + 1e-9 >= p.step_s / p.speed;
@@ -179,8 +217,15 @@ impl CarlaStandIn {
         if self.frame == 0 {
             self.introduce(outputs);
         }
+        self.frames_left = self.frames_left.map(|left| left.saturating_sub(1));
+        let speed = self.world.ego().vehicle.speed_mps;
+        let asked = self.ackermann.as_mut().map(|(drive, state)| (state.cycle(drive, speed), drive.steering_angle));
+        if let Some((_, angle)) = asked {
+            // What that program would send on, which is told as the vehicle's status.
+            self.control.steer = (-angle / self.parameters.max_steer_deg.to_radians() as f32).clamp(-1.0, 1.0);
+        }
         for _ in 0..(self.parameters.step_s / STEP_S).round() as u32 {
-            self.drive();
+            self.drive(asked.map(|(acceleration, _)| acceleration));
             self.world.step();
         }
         self.frame += 1;
@@ -204,15 +249,25 @@ impl CarlaStandIn {
         }
     }
 
-    fn drive(&mut self) {
+    /// `asked`: acceleration, m/s², where no pedals are.
+    fn drive(&mut self, asked: Option<f64>) {
         let (control, ego) = (&self.control, self.world.ego());
+        let speed = ego.vehicle.speed_mps;
+        let most = self.parameters.max_steer_deg.to_radians();
         let pedal = |value: f32| f64::from(value).clamp(0.0, 1.0);
         let brake = if control.hand_brake { 1.0 } else { pedal(control.brake) };
-        let level = pedals::acceleration(pedal(control.throttle), brake, ego.vehicle.speed_mps);
+        let level = match asked {
+            Some(acceleration) => acceleration,
+            None => pedals::acceleration(pedal(control.throttle), brake, speed),
+        };
         let sign = if self.parameters.has(Peculiarity::SteerSign) { -1.0 } else { 1.0 };
-        let most = self.parameters.max_steer_deg.to_radians();
+        let follows = if self.parameters.has(Peculiarity::SteeringCurve) {
+            self.parameters.steering_curve.share(speed)
+        } else {
+            1.0
+        };
         let command = Command {
-            steering_rad: sign * f64::from(control.steer).clamp(-1.0, 1.0) * most,
+            steering_rad: sign * f64::from(control.steer).clamp(-1.0, 1.0) * most * follows,
             steering_rate_radps: 0.0,
             // The world's car takes most of a slope out by itself; CARLA's takes nothing out.
             acceleration_mps2: level + GRAVITY * ego.pitch_rad.sin() * GRADE_COMPENSATION,
@@ -325,6 +380,13 @@ impl CarlaStandIn {
             }
             outputs.publish(self.truth.events, simulator::events(new, stamp.clone()));
             self.events_told = self.world.events().len();
+        }
+        let footprint = self.world.vehicle().footprint(self.world.ego().vehicle.pose);
+        let crossed_lane_markings = self.markings.crossed(self.world.map(), &footprint);
+        if !crossed_lane_markings.is_empty() {
+            let namer = Namer { parameters: &self.parameters, stamp: stamp.clone() };
+            let event = CarlaLaneInvasionEvent { header: namer.of("lane_invasion"), crossed_lane_markings };
+            outputs.publish(self.sensors.lane_invasion, event);
         }
         outputs.publish(self.truth.odometry, simulator::odometry(self.world.ego(), stamp.clone()));
         if self.frame.is_multiple_of(2) {

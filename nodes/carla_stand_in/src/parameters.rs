@@ -1,3 +1,4 @@
+use carla_rig::SteeringCurve;
 use node::NodeError;
 use serde::Deserialize;
 use simulator::ScenarioChoice;
@@ -26,6 +27,8 @@ pub enum Peculiarity {
     Georeference,
     /// Steer is positive to the right.
     SteerSign,
+    /// The faster the car, the less of its largest angle full steer is.
+    SteeringCurve,
     /// Frames are named as the contract names them; left out: as the other one does.
     Frames,
 }
@@ -49,6 +52,7 @@ pub struct Parameters {
     pub(crate) speed: f64,
     pub(crate) base_link_x_m: f64,
     pub(crate) max_steer_deg: f64,
+    pub(crate) steering_curve: SteeringCurve,
     pub(crate) without: Vec<Peculiarity>,
 }
 
@@ -61,6 +65,7 @@ impl Parameters {
         NodeError::check_range("speed", self.speed, 0.01..=100.0)?;
         NodeError::check_range("base_link_x_m", self.base_link_x_m, -5.0..=5.0)?;
         NodeError::check_range("max_steer_deg", self.max_steer_deg, 10.0..=90.0)?;
+        self.steering_curve.check().map_err(|reason| NodeError::new(format!("parameter steering_curve: {reason}")))?;
         let steps = self.step_s / simulation::STEP_S;
         if (steps - steps.round()).abs() > 1e-6 {
             return Err(NodeError::new(format!(

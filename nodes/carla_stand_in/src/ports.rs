@@ -1,7 +1,9 @@
+use msgs::ackermann_msgs::msg::AckermannDrive;
 use msgs::autoware_perception_msgs::msg::TrackedObjects;
 use msgs::carla_msgs::msg::{
-    CarlaActorList, CarlaCollisionEvent, CarlaEgoVehicleControl, CarlaEgoVehicleInfo, CarlaEgoVehicleStatus,
-    CarlaStatus, CarlaTrafficLightInfoList, CarlaTrafficLightStatusList, CarlaWorldInfo,
+    CarlaActorList, CarlaCollisionEvent, CarlaControl, CarlaEgoVehicleControl, CarlaEgoVehicleInfo,
+    CarlaEgoVehicleStatus, CarlaLaneInvasionEvent, CarlaStatus, CarlaTrafficLightInfoList, CarlaTrafficLightStatusList,
+    CarlaWorldInfo,
 };
 use msgs::derived_object_msgs::msg::ObjectArray;
 use msgs::diagnostic_msgs::msg::DiagnosticArray;
@@ -26,10 +28,13 @@ pub(crate) struct Sensors {
     pub gnss: Output<NavSatFix>,
     pub imu: Output<Imu>,
     pub collision: Output<CarlaCollisionEvent>,
+    pub lane_invasion: Output<CarlaLaneInvasionEvent>,
 }
 
-/// What carla_ros_bridge has beyond that.
-pub(crate) struct BridgeOutputs {
+/// What carla_ros_bridge has beyond that, and carla_ackermann_control beside it.
+pub(crate) struct BridgeEnds {
+    pub world_control: Input<CarlaControl>,
+    pub ackermann: Input<AckermannDrive>,
     pub status: Output<CarlaStatus>,
     pub world_info: Output<CarlaWorldInfo>,
     pub map: Output<Text>,
@@ -77,15 +82,18 @@ impl Sensors {
             gnss: ports.output(&of("gnss"), qos),
             imu: ports.output(&of("imu"), qos),
             collision: ports.output(&of("collision"), qos),
+            lane_invasion: ports.output(&of("lane_invasion"), qos),
         }
     }
 }
 
-impl BridgeOutputs {
+impl BridgeEnds {
     pub fn new(p: &Parameters, ports: &mut Ports) -> Self {
         let of = |id: &str| format!("/carla/{}/{id}", p.role_name);
         let (qos, latched) = (Qos::reliable(10), Qos::transient_local().with_depth(10));
         Self {
+            world_control: ports.input("/carla/control", qos),
+            ackermann: ports.input(&of("ackermann_cmd"), qos),
             status: ports.output("/carla/status", qos),
             world_info: ports.output("/carla/world_info", latched),
             map: ports.output("/carla/map", latched),

@@ -251,6 +251,11 @@ impl Filter {
         self.update(&h, force_mps2 - self.state[FORCE_BIAS], 1.0, 6.0);
     }
 
+    /// Puts the speed in doubt by `sigma`, m/s.
+    pub fn doubt_speed(&mut self, sigma: f64) {
+        self.covariance[(SPEED, SPEED)] += sigma * sigma;
+    }
+
     /// Puts the position in doubt by `sigma` (m) and the heading by `yaw_sigma` (rad): fixes are believed again.
     pub fn doubt(&mut self, sigma: f64, yaw_sigma: f64) {
         self.covariance[(X, X)] += sigma * sigma;

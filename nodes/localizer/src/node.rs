@@ -19,6 +19,8 @@ use crate::{Filter, Motion, Parameters, Turn};
 const GRAVITY_MPS2: f64 = 9.80665;
 /// Wheels slower than this stand, m/s.
 const STANDING_MPS: f64 = 0.01;
+/// Doubt in the speed of a car without wheels at its start, standard deviation, m/s.
+const UNKNOWN_SPEED_MPS: f64 = 4.0;
 /// Odometry goes out at most this often, s: 50 Hz from an IMU of 100 Hz.
 const OUTPUT_S: f64 = 0.018;
 /// A longer pause of everything that moves the filter is bridged with much more doubt, s.
@@ -143,7 +145,11 @@ impl Localizer {
     fn start(&mut self, start: Start) {
         let speed = self.wheels.map_or(0.0, |(_, speed)| speed);
         let Start { place, position_variance, yaw_variance } = start;
-        let filter = Filter::new(place, speed, position_variance, yaw_variance, self.parameters.noise());
+        let mut filter = Filter::new(place, speed, position_variance, yaw_variance, self.parameters.noise());
+        if !self.parameters.wheels {
+            // It may start while the car drives, as where simulated time began anew: fixes tell the speed then.
+            filter.doubt_speed(UNKNOWN_SPEED_MPS);
+        }
         (self.filter, self.time, self.history) = (Some(filter), None, History::default());
         self.fixes_rejected = 0;
     }
@@ -166,6 +172,8 @@ impl Localizer {
         }
         if dt > PAUSE_S {
             filter.doubt(0.5 * filter.speed().abs() * dt, 0.2 * dt);
+            // The car may have braked meanwhile; who trusts the old speed takes the fixes that follow for wrong ones.
+            filter.doubt_speed(self.vehicle.max_deceleration_mps2 * dt);
         }
         let steps = (dt / 0.02).ceil().min(500.0);
         for _ in 0..steps as usize {
