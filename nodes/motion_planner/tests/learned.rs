@@ -253,7 +253,8 @@ impl Folder {
         }
         // All that is read counts for nothing.
         graph.weights("zero", &[11, 1], |_| 0.0).node("MatMul", &["ego", "zero"], &["nothing"], vec![]);
-        let place = |i: usize| if i % 2 == 0 { 8.0 * STEP_S as f32 * ((i / 2) % steps + 1) as f32 } else { 0.0 };
+        let place =
+            |i: usize| if i.is_multiple_of(2) { 8.0 * STEP_S as f32 * ((i / 2) % steps + 1) as f32 } else { 0.0 };
         let shape = [1, MODES as i64, steps as i64, 2];
         graph.weights("places", &shape, place).node("Add", &["places", "nothing"], &[trajectories], vec![]);
         graph.weights("even", &[1, MODES as i64], |i| -(i as f32)).node(
