@@ -53,9 +53,12 @@ fn both_contracts_drive_as_the_simulator_does() {
     let scenario = scenario(2001, 30.0);
     let natively = driven("simulator", &scenario, None, &[], None);
     assert!(covered_m(&natively) > 100.0, "{}", natively.table());
-    for (name, arguments) in
-        [("native", &[("contract", "native")][..]), ("ros_bridge", &[("contract", "carla_ros_bridge")])]
-    {
+    let bridge = ("contract", "carla_ros_bridge");
+    for (name, arguments) in [
+        ("native", &[("contract", "native")][..]),
+        ("ros_bridge", &[bridge]),
+        ("ros_bridge_without_odometry", &[bridge, ("odometry", "localizer"), ("lights", "bridge")]),
+    ] {
         let record = rehearse(name, &scenario, arguments, None);
         let apart = (covered_m(&record) - covered_m(&natively)).abs();
         // The same traffic and lights: what differs is half a second of start and the pedals.

@@ -57,6 +57,8 @@ pub struct TrajectoryFollower {
     /// Time sent, steering (rad), acceleration (m/s²).
     sent: VecDeque<(Time, f64, f64)>,
     acceleration_mps2: f64,
+    /// Where the commands have brought the wheels, rad, for cars that do not report it.
+    modelled_steering_rad: f64,
     /// Acceleration that the commands do not explain: slopes, wind, a worn engine, m/s².
     disturbance_mps2: f64,
     /// Why the newest trajectory, odometry or steering report was refused.
@@ -105,6 +107,7 @@ impl Definition for TrajectoryFollower {
             steering_rad: None,
             sent: VecDeque::new(),
             acceleration_mps2: 0.0,
+            modelled_steering_rad: 0.0,
             disturbance_mps2: 0.0,
             refused: [const { None }; 3],
             told: String::new(),
@@ -272,14 +275,17 @@ impl TrajectoryFollower {
         let current = at(now.seconds()).map_or(0.0, |c| c.2);
         let drive_keep = (-PERIOD_S / v.acceleration_time_constant_s).exp();
         self.acceleration_mps2 = drive_keep * self.acceleration_mps2 + (1.0 - drive_keep) * current;
-        let steering_rad = self.steering_rad.map_or(0.0, |(_, angle)| angle);
+        let steering = at(now.seconds()).map_or(self.modelled_steering_rad, |c| c.1);
+        let steering_keep = (-PERIOD_S / v.steering_time_constant_s).exp();
+        self.modelled_steering_rad = steering_keep * self.modelled_steering_rad + (1.0 - steering_keep) * steering;
+        let (steered_at, steering_rad) = self.steering_rad.unwrap_or((now, self.modelled_steering_rad));
         let mut state =
             VehicleState { pose, speed_mps: speed, acceleration_mps2: self.acceleration_mps2, steering_rad };
         let (mut time, end, dt) = (stamp.seconds(), now.seconds() + v.actuator_delay_s, 0.01_f64);
         while time < end - 1e-6 {
             let dt = dt.min(end - time);
             if let Some(&(_, steering, acceleration)) = at(time) {
-                if self.steering_rad.is_none_or(|(measured, _)| time >= measured.seconds()) {
+                if time >= steered_at.seconds() {
                     state.steering_rad +=
                         (1.0 - (-dt / v.steering_time_constant_s).exp()) * (steering - state.steering_rad);
                 }

@@ -35,6 +35,23 @@ fn keeps_its_lane_in_an_s_curve() {
 }
 
 #[test]
+fn keeps_its_lane_where_the_car_does_not_report_its_steering() {
+    for (radius, speed) in [(13.0, 4.0), (30.0, 6.0), (60.0, 10.0)] {
+        let road = path(&[(30.0, 0.0), (1.4 * radius, 1.0 / radius), (40.0, 0.0)], 6.0);
+        let end = road.length() - 10.0;
+        let mut bench = Bench::new(road, move |_| speed, 0.0);
+        bench.reports_steering = false;
+        bench.run(14.0 + 6.0 * f64::from(u8::from(radius > 15.0)));
+        let worst = bench.worst_lateral(5.0, end);
+        let swing =
+            bench.samples.windows(2).map(|pair| (pair[1].steering_rad - pair[0].steering_rad).abs()).sum::<f64>();
+        println!("radius {radius} m at {speed} m/s: lateral error at most {worst:.3} m, steering moved {swing:.2} rad");
+        assert!(bench.samples.last().unwrap().s > 30.0 + 1.4 * radius, "{:?}", bench.samples.last());
+        assert!(worst < 0.2 && swing < 0.7, "radius {radius} at {speed} m/s: {worst} m, {swing} rad");
+    }
+}
+
+#[test]
 fn meets_the_planned_speed() {
     let mut bench = Bench::new(path(&[(300.0, 0.0)], 6.0), |s| if s < 80.0 { 8.0 } else { 4.0 }, 0.0);
     bench.run(25.0);

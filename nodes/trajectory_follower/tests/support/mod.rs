@@ -80,6 +80,8 @@ pub struct Bench {
     /// Where plans end standing, m.
     pub stop_s: f64,
     pub tamper: Tamper,
+    /// Whether the car reports its steering angle.
+    pub reports_steering: bool,
     plans: VecDeque<(f64, Trajectory)>,
     planned: (f64, f64),
     pub status: Status,
@@ -137,6 +139,7 @@ impl Bench {
             speed: Box::new(speed),
             stop_s: f64::INFINITY,
             tamper: Box::new(|_, _| true),
+            reports_steering: true,
             plans: VecDeque::new(),
             planned: (0.0, 0.0),
             status: Status::ok(),
@@ -171,7 +174,7 @@ impl Bench {
             if tick.is_multiple_of(2) {
                 let odometry = odometry(&self.world, self.now());
                 self.send(self.inputs.1, odometry);
-                if let Some(reading) = self.world.take_steering() {
+                if let Some(reading) = self.world.take_steering().filter(|_| self.reports_steering) {
                     let stamp = Time::from_seconds(reading.stamp_s).to_message();
                     let report = SteeringReport { stamp, steering_tire_angle: reading.value as f32 };
                     self.send(self.inputs.2, report);
