@@ -189,7 +189,7 @@ mod tests {
         };
         // Its plan is too old: it is waited for, and the next frame does not wait.
         assert_eq!(answer(5.0, 100.0), Answer::Wait);
-        for n in 1..20 {
+        for n in 1..=20 {
             let since = f64::from(n) * 0.05;
             assert!(matches!(answer(5.0 + since, 100.0 + since), Answer::Drive { .. }), "frame {n}");
         }
