@@ -90,7 +90,8 @@ fn town01_drives_as_the_map_in_both() {
     std::fs::write(&file, toml::to_string(&made).unwrap()).unwrap();
     for contract in ["native", "carla_ros_bridge"] {
         let record = rehearse(contract, &file, &[("contract", contract)], Some(map.clone()));
-        assert!(covered_m(&record) > 100.0, "{contract}: {}", record.table());
+        // Beyond that light.
+        assert!(covered_m(&record) > 80.0, "{contract}: {}", record.table());
         assert_eq!((record.collisions, record.off_road_s > 0.5), (0, false), "{contract}: {}", record.table());
     }
 }
