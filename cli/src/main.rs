@@ -180,6 +180,9 @@ struct SimulateArguments {
     /// Frames wait for no command
     #[arg(long)]
     free_running: bool,
+    /// Makes one frame and stands until /carla/control plays it (carla-ros-bridge)
+    #[arg(long)]
+    paused: bool,
     /// At most so much simulated time for each of the wall clock's
     #[arg(long, default_value_t = 1.0)]
     speed: f64,
@@ -332,6 +335,7 @@ fn run_simulate(arguments: SimulateArguments) -> anyhow::Result<bool> {
         scenario: arguments.scenario,
         seed: arguments.seed,
         free_running: arguments.free_running,
+        paused: arguments.paused,
         speed: arguments.speed,
         wait_limit_s: arguments.wait_limit,
         without: arguments.without,

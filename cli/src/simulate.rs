@@ -33,6 +33,8 @@ pub struct Options {
     pub seed: Option<u64>,
     /// Whether frames wait for nobody.
     pub free_running: bool,
+    /// Whether it stands after its first frame until `/carla/control` plays it.
+    pub paused: bool,
     /// At most so much simulated time for each of the wall clock's.
     pub speed: f64,
     /// Wall time that a frame waits for its command, s; `None` for what the parameter file says.
@@ -72,6 +74,9 @@ pub fn simulate(share: &Path, options: &Options, log: LogLines) -> anyhow::Resul
     }
     if let Some(seed) = options.seed {
         node.set("seed", seed.to_string());
+    }
+    if options.paused {
+        node.set("paused", "true");
     }
     if let Some(limit) = options.wait_limit_s {
         node.set("wait_limit_s", limit.to_string());

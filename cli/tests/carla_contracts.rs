@@ -9,7 +9,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use ferrodrive::stack::Stack;
 use middleware::{Lockstep, Tap, Topic};
@@ -23,7 +23,7 @@ const SEED: &str = "2001";
 /// Simulated time that is driven, s.
 const DRIVEN_S: f64 = 20.0;
 /// A frame waits for its command for as long as the machine takes: what is driven then does not depend on how fast it is.
-const PATIENT_WORLD: &str = "--scenario smoke --seed 2001 --speed 2 --wait-limit 60";
+const PATIENT_WORLD: &str = "--scenario smoke --seed 2001 --wait-limit 60";
 
 /// Ten processes at a time are enough for a machine.
 fn alone() -> MutexGuard<'static, ()> {
@@ -81,7 +81,7 @@ impl Tap for Track {
 }
 
 /// The same drive in our own simulator, in lockstep in this process; further than the other one comes.
-fn natively() -> Track {
+static NATIVELY: LazyLock<Track> = LazyLock::new(|| {
     let launch = share().join("launch/drive.launch.xml");
     let mut stack = Stack::load(&share(), &launch, &BTreeMap::new(), &map()).unwrap();
     stack.set("simulator", "suite", "smoke");
@@ -89,7 +89,7 @@ fn natively() -> Track {
     let mut track = Track(Vec::new());
     let _ = Lockstep::new(stack.graph().unwrap()).unwrap().run(Time::from_seconds(DRIVEN_S + 5.0), &mut track);
     track
-}
+});
 
 /// What the witness saw is as the contract says, and the car was driven.
 fn assert_as_the_contract_says(told: &Value, contract: &str) {
@@ -127,11 +127,11 @@ fn assert_as_the_contract_says(told: &Value, contract: &str) {
     assert!(count("throttle") > 0.1 && count("steer") > 0.0, "{told}");
 }
 
-fn assert_drives_as(natively: &Track, told: &Value) {
-    let driven = Track::of(told);
-    println!("{:.1} m over DDS", driven.length());
+fn assert_drives_as_natively(told: &Value) {
+    let (driven, natively) = (Track::of(told), &*NATIVELY);
     let until = told["time"].as_f64().unwrap();
     let same = Track(natively.0.iter().copied().filter(|at| at[0] <= until).collect());
+    println!("{:.1} m over DDS, {:.1} m in our own simulator", driven.length(), same.length());
     // The same traffic and lights: what differs is when the stack is there, and how long a plan takes. That alone can be
     // an emergency stop, and so some ten metres, that the other one has not.
     let share = driven.length() / same.length();
@@ -144,11 +144,9 @@ fn stands(told: &Value) -> bool {
 }
 
 #[test]
-#[ignore = "takes minutes and a machine that keeps up: cargo test --release -p ferrodrive --test carla_contracts -- --ignored"]
 fn the_native_contract_drives_and_what_befalls_a_server_is_waited_for() {
     let Some(python) = python() else { return };
     let _alone = alone();
-    let natively = natively();
     const DOMAIN: u32 = 121;
     let folder = folder("carla_native");
     let map = format!("map_path:={}", map().display());
@@ -159,7 +157,7 @@ fn the_native_contract_drives_and_what_befalls_a_server_is_waited_for() {
     let world = simulate();
     let told = peer.asked(&format!("drive {DRIVEN_S}"));
     assert_as_the_contract_says(&told, "native");
-    assert_drives_as(&natively, &told);
+    assert_drives_as_natively(&told);
 
     // Paused.
     world.signal("-STOP");
@@ -179,18 +177,15 @@ fn the_native_contract_drives_and_what_befalls_a_server_is_waited_for() {
 }
 
 #[test]
-#[ignore = "takes minutes and a machine that keeps up: cargo test --release -p ferrodrive --test carla_contracts -- --ignored"]
 fn the_contract_of_carla_ros_bridge_drives_on_the_map_that_it_publishes() {
     let Some(python) = python() else { return };
     let _alone = alone();
-    let natively = natively();
     const DOMAIN: u32 = 122;
     let folder = folder("carla_ros_bridge");
     let mut peer = Peer::start(&python, "carla_peer.py", "ros-bridge", DOMAIN);
-    peer.tell("pause");
-    let command = format!("simulate --as carla-ros-bridge {PATIENT_WORLD}");
+    // It stands until the whole stack is there, with the map in the topic that the stack waits for.
+    let command = format!("simulate --as carla-ros-bridge --paused {PATIENT_WORLD}");
     let _world = Running::unheard(&command, &share(), DOMAIN);
-    assert_eq!(peer.says()["done"], "pause");
     let bridge = patient_bridge(&folder);
     let mut launch = Launch::start(&["launch/carla.launch.xml", "map_path:=topic:/carla/map", &bridge], DOMAIN);
     assert_eq!(peer.asked("nodes")["missing"].as_array().map(Vec::len), Some(0));
@@ -202,7 +197,7 @@ fn the_contract_of_carla_ros_bridge_drives_on_the_map_that_it_publishes() {
         assert_eq!(of["quality"], "reliable, transient local", "{topic}: {told}");
         assert!(of["size"].as_u64() >= Some(if topic == "/carla/map" { text } else { 1 }), "{topic}: {told}");
     }
-    assert_drives_as(&natively, &told);
+    assert_drives_as_natively(&told);
 
     peer.asked("pause");
     launch.wait_for(&["[carla_bridge-", "the world stands at"]);

@@ -130,7 +130,7 @@ impl Definition for CarlaStandIn {
             events_told: 0,
             lights_told: CarlaTrafficLightStatusList::default(),
             markings: Markings::default(),
-            frames_left: None,
+            frames_left: parameters.paused.then_some(1),
             parameters,
         })
     }

@@ -48,6 +48,7 @@ pub struct Parameters {
     pub(crate) min_route_m: f64,
     pub(crate) step_s: f64,
     pub(crate) lockstep: bool,
+    pub(crate) paused: bool,
     pub(crate) wait_limit_s: f64,
     pub(crate) speed: f64,
     pub(crate) base_link_x_m: f64,
@@ -65,6 +66,11 @@ impl Parameters {
         NodeError::check_range("speed", self.speed, 0.01..=100.0)?;
         NodeError::check_range("base_link_x_m", self.base_link_x_m, -5.0..=5.0)?;
         NodeError::check_range("max_steer_deg", self.max_steer_deg, 10.0..=90.0)?;
+        if self.paused && self.contract == Contract::Native {
+            return Err(NodeError::new(
+                "parameter paused: only carla_ros_bridge is told by /carla/control to play, and the contract is native",
+            ));
+        }
         self.steering_curve.check().map_err(|reason| NodeError::new(format!("parameter steering_curve: {reason}")))?;
         let steps = self.step_s / simulation::STEP_S;
         if (steps - steps.round()).abs() > 1e-6 {
