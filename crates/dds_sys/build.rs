@@ -54,6 +54,7 @@ fn main() {
         .file("shim/endpoints.c")
         .file("shim/identity.c")
         .file("shim/pace.c")
+        .file("shim/receive_queue.c")
         .includes(include)
         .warnings(false)
         .compile("dds_shim");

@@ -5,9 +5,10 @@
 //! - A reliable reader asks a writer on Fast DDS for all samples that it still holds for this reader, as it asks one on
 //!   Cyclone. Else what was sent between the writer's finding the reader and the reader's finding the writer is taken for
 //!   history and left out: the first request of a client, the one message of `ros2 topic pub --once`.
-//! - Samples of many fragments go out whole, with a pause after each 64 kB, where a reader is not on Cyclone; and of who
-//!   does not tell its socket's buffer, the core supposes the kernel's default instead of its own, larger one. Else the
-//!   fragments of a point cloud overrun that buffer: best effort loses every cloud, reliable asks for most of it again.
+//! - Samples of many fragments go out whole where a reader is not on Cyclone, each datagram when its socket has room
+//!   (`shim/pace.h`); and of who does not tell its socket's buffer, the core supposes the kernel's default instead of its
+//!   own, larger one. Else the fragments of a point cloud overrun that buffer: best effort loses every cloud, reliable asks
+//!   for most of it again.
 //! - Each peer named by its address is asked through the interface that reaches it, not through the first; and an
 //!   interface that is chosen twice is used once: the loopback's, on a machine that has no other.
 
@@ -20,7 +21,7 @@ const CHANGES: [(&str, &str, &str); 10] = [
         "src/core/ddsi/src/ddsi_transmit.c",
         "#include \"dds__whc.h\"\n",
         "#include \"dds__whc.h\"\n\nvoid (*fd_inline_qos) (struct ddsi_xmsg *, const struct ddsi_serdata *) = NULL;\n\
-         bool (*fd_paces) (const struct ddsi_writer *) = NULL;\nvoid (*fd_pause) (void) = NULL;\n",
+         bool (*fd_paces) (const struct ddsi_writer *) = NULL;\nvoid (*fd_pause) (uint32_t) = NULL;\n",
     ),
     (
         "src/core/ddsi/src/ddsi_transmit.c",
@@ -35,16 +36,13 @@ const CHANGES: [(&str, &str, &str); 10] = [
     (
         "src/core/ddsi/src/ddsi_transmit.c",
         "\n  for (uint32_t i = 0; i < nfrags_lim; i += nf_in_submsg)\n",
-        "\n  const bool paced = fd_paces && fd_paces (wr);\n  uint32_t since_pause = 0;\n\
-         \n  for (uint32_t i = 0; i < nfrags_lim; i += nf_in_submsg)\n",
+        "\n  const bool paced = fd_paces && fd_paces (wr);\n\n  for (uint32_t i = 0; i < nfrags_lim; i += nf_in_submsg)\n",
     ),
     (
         "src/core/ddsi/src/ddsi_transmit.c",
-        "\n    if(hmsg) ddsi_xpack_addmsg (xp, hmsg, 0);\n\n    ddsrt_mutex_lock (&wr->e.lock);\n",
-        "\n    if(hmsg) ddsi_xpack_addmsg (xp, hmsg, 0);\n\n    since_pause += nf_in_submsg * wr->e.gv->config.fragment_size;\
-         \n    if (paced && since_pause >= 64000 && i + nf_in_submsg < nfrags_lim)\n    {\
-         \n      ddsi_xpack_send (xp, true);\n      fd_pause ();\n      since_pause = 0;\n    }\
-         \n    ddsrt_mutex_lock (&wr->e.lock);\n",
+        "\n    if(fmsg) ddsi_xpack_addmsg (xp, fmsg, 0);\n    if(hmsg) ddsi_xpack_addmsg (xp, hmsg, 0);\n\n    ddsrt_mutex_lock (&wr->e.lock);\n",
+        "\n    if (paced)\n    {\n      ddsi_xpack_send (xp, true);\n      fd_pause (nf_in_submsg * wr->e.gv->config.fragment_size);\n    }\
+         \n    if(fmsg) ddsi_xpack_addmsg (xp, fmsg, 0);\n    if(hmsg) ddsi_xpack_addmsg (xp, hmsg, 0);\n\n    ddsrt_mutex_lock (&wr->e.lock);\n",
     ),
     (
         "src/core/ddsi/src/ddsi_transmit.c",

@@ -28,6 +28,7 @@ mod events;
 mod participant;
 mod qos;
 mod reader;
+mod receive_queue;
 mod settings;
 mod writer;
 
@@ -38,5 +39,6 @@ pub use error::DdsError;
 pub use participant::Participant;
 pub use qos::{Durability, History, Liveliness, Qos, Reliability};
 pub use reader::{Identity, Reader, Sample};
+pub use receive_queue::ReceiveQueue;
 pub use settings::{Range, Settings};
 pub use writer::Writer;

@@ -39,7 +39,8 @@ impl Writer {
     }
 
     /// Sends CDR with its encapsulation header. Blocks while the history is full, at most as long as the reliability
-    /// says.
+    /// says; and, with more than 64 kB for readers that are not on Cyclone, while their sockets on this machine are full,
+    /// at most 50 ms.
     ///
     /// # Errors
     /// [`DdsError::HistoryFull`] where it stayed full: a reader that does not keep up does not get the sample.

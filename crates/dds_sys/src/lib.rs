@@ -108,6 +108,28 @@ pub struct Endpoint {
     pub lifespan: i64,
 }
 
+/// As in `shim/receive_queue.h`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UdpAddress {
+    /// As on the wire; of IPv4 the first four bytes, the others zero.
+    pub address: [u8; 16],
+    /// Its port.
+    pub port: u16,
+    /// Whether it is one of IPv6.
+    pub is_v6: bool,
+}
+
+/// As in `shim/receive_queue.h`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReceiveQueue {
+    /// Bytes that wait, as the kernel charges them.
+    pub used: u32,
+    /// Bytes that may wait.
+    pub size: u32,
+}
+
 /// Opaque quality of service.
 #[repr(C)]
 pub struct QosHandle {
@@ -161,6 +183,8 @@ unsafe extern "C" {
     ) -> i32;
     pub fn fd_create_discovery_reader(participant: Entity, what: u32, receiver: *const Receiver) -> Entity;
     pub fn fd_drain(reader: Entity) -> i32;
+    pub fn fd_receive_queue(destination: *const UdpAddress, queue: *mut ReceiveQueue) -> bool;
+    pub fn fd_receive_queue_takes(queue: *const ReceiveQueue, bytes: u32) -> bool;
     pub fn fd_visit_matched(
         endpoint: Entity,
         what: u32,

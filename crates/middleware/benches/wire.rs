@@ -3,7 +3,7 @@
 //! 1.5 times the peer's own pair.
 //!
 //! `cargo bench -p middleware --bench wire`, with FERRODRIVE_PYTHON naming a Python with `cyclonedds`; `-- --json FILE`
-//! writes the figures. Ours and the Python's ends hold the message as a struct: writing and reading CDR is part of what
+//! writes the figures, and `-- cloud "Fast DDS"` measures only the lines that name both (keep the peer's own pair). Ours and the Python's ends hold the message as a struct: writing and reading CDR is part of what
 //! is measured. For the clouds most of the Python peer's time is its reading and writing 1.5 MB, so a ratio below 1 there
 //! says little of the wire; for the small messages it does. The peer on Fast DDS holds CDR bytes, and two of it talk
 //! through shared memory, which no other DDS reads: what they do by UDP alone stands beside that.
@@ -231,6 +231,10 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
+    let (json_file, words) = match arguments.as_slice() {
+        [flag, file, words @ ..] if flag == "--json" => (Some(file), words),
+        words => (None, words),
+    };
     if std::env::var_os("FERRODRIVE_PYTHON").is_none() {
         println!("skipped: FERRODRIVE_PYTHON names no Python with `cyclonedds`");
         return ExitCode::SUCCESS;
@@ -240,6 +244,10 @@ fn main() -> ExitCode {
     for kind in &KINDS {
         let mut own = f64::NAN;
         for (sender, receiver, is_own) in PAIRS {
+            let pair = format!("{} -> {}", sender.name(), receiver.name());
+            if !words.iter().all(|word| kind.name.contains(word) || pair.contains(word)) {
+                continue;
+            }
             let Some(ages) = measure(kind, sender, receiver) else { continue };
             let at = |share: f64| ages.get(((ages.len() as f64 * share) as usize).min(ages.len().saturating_sub(1)));
             let (p50, p99) = (at(0.5).copied().unwrap_or(f64::NAN), at(0.99).copied().unwrap_or(f64::NAN));
@@ -248,7 +256,6 @@ fn main() -> ExitCode {
             }
             let (lost, ratio) = (kind.count - ages.len(), p50 / own);
             good &= is_own || (lost == 0 && ratio <= MOST);
-            let pair = format!("{} -> {}", sender.name(), receiver.name());
             println!(
                 "{:<18} {pair:<34} p50 {p50:8.3} ms  p99 {p99:8.3} ms  lost {lost:4} of {}  {ratio:5.2} x the peer's own",
                 kind.name, kind.count
@@ -256,9 +263,7 @@ fn main() -> ExitCode {
             figures.push(json!({"kind": kind.name, "pair": pair, "p50_ms": p50, "p99_ms": p99, "sent": kind.count, "lost": lost, "ratio": ratio}));
         }
     }
-    if let [flag, file] = arguments.as_slice()
-        && flag == "--json"
-    {
+    if let Some(file) = json_file {
         std::fs::write(file, serde_json::to_string_pretty(&figures).unwrap() + "\n").unwrap();
     }
     println!("nothing lost and at most {MOST} x the peer's own median: {}", if good { "yes" } else { "no" });

@@ -4,6 +4,7 @@
 
 mod fast_dds_peer;
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use dds::{Durability, History, Liveliness, Participant, Qos, Range, Reader, Reliability, Sample, Settings};
@@ -53,6 +54,11 @@ fn cloud() -> PointCloud2 {
     cloud.header.frame_id = "lidar_top".into();
     cloud.data = (0..1_500_000).map(|n| (7 * n % 251) as u8).collect();
     cloud
+}
+
+fn signal(name: &str, pid: u32) {
+    let done = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().unwrap();
+    assert!(done.success(), "kill -{name} {pid}");
 }
 
 /// Texts and a point cloud of 1.5 MB there and back, both qualities of service.
@@ -124,6 +130,45 @@ fn content_is_right_both_ways_on_the_loopback_interface_alone() {
 #[test]
 fn content_is_right_both_ways_on_the_network() {
     exchange(&Settings { domain: 122, ..Settings::default() }, "subnet");
+}
+
+/// A stopped reader's socket holds three of the cloud's 24 datagrams.
+#[test]
+fn a_best_effort_cloud_waits_for_a_reader_that_sleeps() {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    if dds::ReceiveQueue::of(socket.local_addr().unwrap()).is_none() {
+        println!("skipped: this system does not tell how full a socket's receive queue is (Linux with udp_diag does)");
+        return;
+    }
+    let Some(mut peer) = FastDds::start(129, "localhost") else { return };
+    let participant = Participant::new(&here(129), b"").unwrap();
+    let type_name = names::type_name(PointCloud2::TYPE_NAME);
+    let writer = participant
+        .writer("rt/out", &type_name, &Qos { reliability: Reliability::BestEffort, ..Qos::default() })
+        .unwrap();
+    peer.make(&format!("reader out rt/out {type_name} best_effort - ages:1000"));
+    peer.matched("out", 1);
+    waited("the peer's reader", || (writer.matched() == 1).then_some(()));
+    let cdr = msgs::to_cdr(&cloud()).unwrap();
+    // On a busy machine it may sleep for longer than a writer waits: then that cloud is lost.
+    let pid = peer.pid();
+    let arrived = (0..20).any(|_| {
+        signal("STOP", pid);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(10));
+                signal("CONT", pid);
+            });
+            writer.write(&cdr).unwrap();
+        });
+        (0..10).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            peer.tell("tell out");
+            let told = peer.hears("what came", |said| said.get("ages_ns").is_some());
+            told["ages_ns"].as_array().is_some_and(|ages| !ages.is_empty())
+        })
+    });
+    assert!(arrived, "none of 20 clouds arrived whole");
 }
 
 #[test]

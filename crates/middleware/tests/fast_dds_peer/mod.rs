@@ -74,6 +74,12 @@ impl FastDds {
         Some(Self { stdin: child.stdin.take(), child, says, unheard: Vec::new() })
     }
 
+    /// Its process, for signals.
+    #[allow(dead_code)]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Gives a command.
     pub fn tell(&mut self, command: &str) {
         writeln!(self.stdin.as_mut().unwrap(), "{command}").unwrap();
