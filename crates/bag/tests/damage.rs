@@ -172,6 +172,22 @@ fn a_damaged_chunk_costs_that_chunk_alone() {
 }
 
 #[test]
+fn a_length_that_no_record_has_is_told_without_its_number() {
+    let whole = whole("length", Storage::Mcap, Compression::None);
+    let mut bytes = whole.bytes.clone();
+    // Behind the magic number comes the header, behind the header a chunk.
+    let header = u64::from_le_bytes(bytes[9..17].try_into().unwrap()) as usize;
+    let chunk = 17 + header;
+    assert_eq!(bytes[chunk], 6);
+    bytes[chunk + 1..chunk + 9].fill(0xff);
+    let (found, problems) = attempt(&whole.scratch, &bytes).unwrap();
+    assert_eq!(found.len(), whole.messages.len(), "the index knows that chunk's length");
+    let told = problems.join("; ");
+    let expected = format!("damaged at byte {chunk}: the record there has a wrong length");
+    assert!(told.contains(&expected) && !told.contains("18446744073709551615"), "{told}");
+}
+
+#[test]
 fn what_is_no_recording_is_named_for_what_it_is() {
     let folder = folder("foreign");
     for (name, bytes, expected) in [
