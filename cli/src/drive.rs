@@ -12,8 +12,9 @@ use middleware::{LatencySummary, Lockstep, composed};
 use node::Time;
 
 use crate::drive_processes;
+use crate::interrupt::Interrupt;
 use crate::launch::LaunchedNode;
-use crate::observer::{Observer, SENSOR_TO_CONTROL};
+use crate::observer::{Ending, Observer, SENSOR_TO_CONTROL};
 use crate::progress::Progress;
 use crate::stack::Stack;
 
@@ -56,7 +57,8 @@ pub struct Options {
     pub quiet: bool,
 }
 
-/// Drives, writes `drive.mcap`, `report.html`, `drive.svg` and `metrics.json`; gives the metrics and the folder.
+/// Drives, writes `drive.mcap`, `report.html`, `drive.svg` and `metrics.json`; gives the metrics and the folder. The first
+/// SIGINT or SIGTERM ends the drive early, and all that is written is of what was driven until then.
 ///
 /// # Errors
 /// What could not be loaded, started or written.
@@ -75,10 +77,12 @@ pub fn drive(share: &Path, options: &Options) -> anyhow::Result<(Record, PathBuf
     if !options.quiet {
         announce(&stack, options.clock, &out);
     }
+    let interrupt = Interrupt::listen()?;
     let recorder = options.record.then(|| Recorder::create(&out.join("drive.mcap"))).transpose()?;
     let evaluation = Evaluation::new(Some(stack.map.clone()), stack.vehicle);
     let progress = (!options.quiet).then(|| Progress::new(stack.vehicle));
-    let mut observer = Observer::new(Sink::new(recorder), evaluation, progress).with_images(options.record_images);
+    let mut observer =
+        Observer::new(Sink::new(recorder), evaluation, progress, interrupt.clone()).with_images(options.record_images);
 
     let began = Instant::now();
     let mut models = Vec::new();
@@ -104,7 +108,7 @@ pub fn drive(share: &Path, options: &Options) -> anyhow::Result<(Record, PathBuf
         ClockKind::Processes => {
             let nodes = process_nodes(share, options, &stack)?;
             let limit = Duration::from_secs_f64(LONGEST_S);
-            let measured = drive_processes::drive(&graph, &nodes, observer, limit, true)?;
+            let measured = drive_processes::drive(&graph, &nodes, observer, limit, &interrupt)?;
             observer = measured.observer;
             models = measured.models;
             wall_time_s = Some(measured.wall_time_s);
@@ -125,11 +129,15 @@ pub fn drive(share: &Path, options: &Options) -> anyhow::Result<(Record, PathBuf
         digest: String::new(),
     };
     let evaluation = std::mem::replace(&mut observer.evaluation, Evaluation::new(None, stack.vehicle));
+    let stopped_early = interrupt.came() && !matches!(observer.ending, Some(Ending::Goal | Ending::TimeUp));
     facts.digest = observer.finish()?;
     let record = evaluation.finish(facts);
     evaluation.write_report(&record, "", &out.join("report.html"))?;
     write_json(&record, &out.join("metrics.json"))?;
     fs::write(out.join("drive.svg"), evaluation.picture())?;
+    if stopped_early {
+        eprintln!("stopped early by a signal: what is in {} ends there", out.display());
+    }
     Ok((record, out))
 }
 

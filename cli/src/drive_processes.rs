@@ -12,9 +12,13 @@ use middleware::{CLOCK_TOPIC, DIAGNOSTICS_TOPIC, Graph, Tap, Topic, backend};
 use msgs::diagnostic_msgs::msg::DiagnosticArray;
 use node::{Event, MessageType, Node, Outputs, Ports, Qos, Shared, Time};
 
+use crate::interrupt::Interrupt;
 use crate::launch::LaunchedNode;
 use crate::observer::Observer;
 use crate::processes::{Ended, Processes};
+
+/// Within this time all processes hear a signal that goes to all.
+const SAME_SIGNAL: Duration = Duration::from_millis(100);
 
 /// What a drive in processes measured.
 pub struct Measured {
@@ -76,7 +80,7 @@ fn watcher(graph: &Graph) -> anyhow::Result<Graph> {
     Ok(watching)
 }
 
-/// Starts the nodes, watches the drive until the observer ends it, and ends the nodes.
+/// Starts the nodes, watches the drive until the observer ends it or it is interrupted, and ends the nodes.
 ///
 /// # Errors
 /// Where a node cannot be started or ends before the drive does.
@@ -85,7 +89,7 @@ pub fn drive(
     nodes: &[LaunchedNode],
     observer: Observer,
     limit: Duration,
-    quiet: bool,
+    interrupt: &Interrupt,
 ) -> anyhow::Result<Measured> {
     let watching = watcher(graph)?;
     let backend = backend::from_environment()?;
@@ -93,25 +97,30 @@ pub fn drive(
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let options = Options { use_sim_time: true, facts: Arc::new(|_| Vec::new()), citizens: Vec::new(), log: None };
-        let run = tokio::spawn(async move { live::run(watching, listener, backend, options, limit).await });
+        let mut run = tokio::spawn(async move { live::run(watching, listener, backend, options, limit).await });
         // The watcher is there before what it is to see.
         tokio::time::sleep(Duration::from_millis(500)).await;
-        let mut processes = Processes::start(nodes, quiet)?;
+        let mut processes = Processes::start(nodes, true)?;
         let ended = tokio::select! {
-            ended = run => ended,
+            ended = &mut run => ended,
             ended = processes.watch() => {
-                processes.end().await;
-                match ended? {
-                    Ended::With(label) => bail!("{label} ended before the drive did"),
-                    Ended::All(_) => bail!("every node ended before the drive did"),
+                // Ctrl-C in a terminal ends them as it ends the drive.
+                tokio::time::sleep(SAME_SIGNAL).await;
+                if !interrupt.came() {
+                    processes.end().await;
+                    match ended? {
+                        Ended::With(label) => bail!("{label} ended before the drive did"),
+                        Ended::All(_) => bail!("every node ended before the drive did"),
+                    }
                 }
+                run.await
             }
         };
         let over = Instant::now();
         let peak_memory_mb = processes.ids().iter().map(|(_, id)| crate::drive::peak_memory_mb(&id.to_string())).sum();
         processes.end().await;
         let (_, Listener { observer, said, began }) = ended??;
-        if observer.ending.is_none() {
+        if observer.ending.is_none() && !interrupt.came() {
             bail!("the drive was ended from outside");
         }
         let latencies = said.iter().filter_map(|(node, values)| Some((node.clone(), latency(values)?))).collect();

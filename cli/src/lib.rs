@@ -7,6 +7,7 @@ pub mod drive;
 mod drive_processes;
 pub mod evaluate;
 pub mod installation;
+mod interrupt;
 mod known_types;
 pub mod launch;
 pub mod launch_command;

@@ -13,6 +13,7 @@ use msgs::diagnostic_msgs::msg::DiagnosticArray;
 use msgs::sensor_msgs::msg::{Image, PointCloud2};
 use node::{Shared, Time};
 
+use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 
 /// The topics of one measurement on its way from the sensor to the vehicle.
@@ -39,6 +40,8 @@ pub enum Ending {
     Goal,
     /// The scenario's time was up.
     TimeUp,
+    /// SIGINT or SIGTERM came first.
+    Interrupted,
 }
 
 /// The tap of a drive.
@@ -48,6 +51,7 @@ pub struct Observer {
     /// What the drive comes to.
     pub evaluation: Evaluation,
     progress: Option<Progress>,
+    interrupt: Interrupt,
     started: Instant,
     shown: (Instant, f64),
     /// When clouds came by the wall clock, newest last: for drives on the wall clock.
@@ -61,14 +65,15 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// `progress`: `None` for a quiet drive.
-    pub fn new(sink: Sink, evaluation: Evaluation, progress: Option<Progress>) -> Self {
+    /// `progress`: `None` for a quiet drive. `interrupt` ends the drive.
+    pub fn new(sink: Sink, evaluation: Evaluation, progress: Option<Progress>, interrupt: Interrupt) -> Self {
         let now = Instant::now();
         Self {
             sink,
             record_images: false,
             evaluation,
             progress,
+            interrupt,
             started: now,
             shown: (now, 0.0),
             clouds: VecDeque::new(),
@@ -153,6 +158,9 @@ impl Observer {
 
 impl Tap for Observer {
     fn on_message(&mut self, now: Time, topic: &Topic, message: &Shared) -> ControlFlow<()> {
+        if self.interrupt.came() {
+            self.ending.get_or_insert(Ending::Interrupted);
+        }
         if self.ending.is_some() {
             return ControlFlow::Break(());
         }
