@@ -24,6 +24,7 @@ def update(folder, **parts):
 
 
 def write(folder, metrics):
+    os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "metrics.json"), "w") as file:
         json.dump(metrics, file, indent=2)
         file.write("\n")

@@ -13,7 +13,7 @@ from .network import STUDENT, TEACHER, Predictor
 # Share of the student's channels that go.
 PRUNED_SHARE = 0.35
 # Passes through the training data.
-EPOCHS = {"teacher": 6, "distilled": 5, "pruned": 4}
+EPOCHS = {"teacher": 6, "student": 5, "distilled": 5, "pruned": 4}
 
 
 class Reduction(Chain):
@@ -41,7 +41,14 @@ class Reduction(Chain):
         return self.trained("teacher", Predictor(TEACHER), seed=self.seed, rate=1.5e-3, decay=1e-2)
 
     def student(self):
-        return network.from_onnx(self.base)
+        """The base network, trained on under the teacher in all its towns."""
+        torch.manual_seed(self.seed + 1)
+        return self.trained("student", network.from_onnx(self.base), seed=self.seed + 1, rate=1e-3, teacher=self.teacher())
+
+    def deployment(self):
+        deployment = super().deployment()
+        deployment.float_file = deployment.source
+        return deployment
 
     def distilled(self):
         torch.manual_seed(self.seed + 1)
