@@ -21,7 +21,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", choices=MODELS)
     parser.add_argument("--distil", action="store_true",
-                        help="deploy a network that the teacher has taught and that is pruned, not the base network")
+                        help="deploy a detector that the teacher has taught and that is pruned; the others always are")
     parser.add_argument("--again-from", metavar="STEP", help="do this step and all after it anew")
     parser.add_argument("--until", metavar="STEP", help="stop after this step")
     parser.add_argument("--threads", type=int, default=1)

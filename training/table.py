@@ -16,6 +16,11 @@ STEPS = {"teacher": "teacher", "student": "student", "distilled": "student, dist
 ACCURACY = {"mean_ap": ("mean AP", "{:.3f}"), "min_ade6_m": ("minADE in m", "{:.3f}"), "accuracy": ("accuracy", "{:.3f}")}
 
 
+def millions(count):
+    """With two digits that say something."""
+    return f"{count / 1e6:.{1 if count >= 1e6 else 2}f} M"
+
+
 def rows(name, reduction):
     """The lines of one model; operations are told as a share of the teacher's too."""
     teacher = reduction["teacher"]["int8_equivalent_operations"]
@@ -27,8 +32,8 @@ def rows(name, reduction):
         label, form = ACCURACY[key]
         operations = numbers["int8_equivalent_operations"]
         fewer = "" if step == "teacher" else f" ({teacher / operations:.1f}x fewer)"
-        yield (f"| `{name}` | {title} | {numbers['parameters'] / 1e3:.0f} k | {numbers['multiply_accumulates'] / 1e6:.1f} M "
-               f"| {operations / 1e6:.1f} M{fewer} | {numbers['bytes_moved'] / 1e6:.2f} MB "
+        yield (f"| `{name}` | {title} | {numbers['parameters'] / 1e3:.0f} k | {millions(numbers['multiply_accumulates'])} "
+               f"| {millions(operations)}{fewer} | {numbers['bytes_moved'] / 1e6:.2f} MB "
                f"| {numbers['file_bytes'] / 1e6:.2f} MB | {label} {form.format(numbers['accuracy'][key])} |")
 
 
@@ -78,7 +83,7 @@ def budgets():
         if row["default"]:
             moved = row["weight_bytes"] + row["activation_bytes"]
             lines.append(line(f"`{row['model']}` {row['precision'].upper()}", f"{row['rate_hz']:g} Hz",
-                              f"{row['macs'] / 1e6:.1f} M", f"{row['weight_bytes'] / 1e6:.2f} MB", f"{moved / 1e6:.2f} MB",
+                              millions(row['macs']), f"{row['weight_bytes'] / 1e6:.2f} MB", f"{moved / 1e6:.2f} MB",
                               *(estimate(report["models"][number]) for report in reports)))
     together = reports[0]["together"]
     lines.append(line("all together", "", f"{together['gmacs_per_s']:.1f} G/s", f"{together['weight_bytes'] / 1e6:.2f} MB",

@@ -57,7 +57,7 @@ impl Drop for Scratch {
 #[test]
 fn shipped_models_are_listed_and_sound() {
     let listed = text(&models(&["list"]));
-    for model in ["lidar_detector", "trajectory_predictor"] {
+    for model in ["lidar_detector", "motion_planner", "traffic_light_recognizer", "trajectory_predictor"] {
         assert!(listed.contains(model) && listed.contains("fp32"), "{listed}");
         if no_library() {
             return;
@@ -187,5 +187,8 @@ fn openvino_and_the_cpu_provider_agree_on_recorded_inputs() {
     assert_eq!((task["missed"].as_u64(), task["extra"].as_u64()), (Some(0), Some(0)), "{task}");
     let scratch = Scratch::new("parity_predictor");
     let task = &parity("trajectory_predictor", &scratch)["task"];
+    assert!(task["agents"].as_u64().unwrap() > 0 && task["max_displacement_m"].as_f64().unwrap() < 0.01, "{task}");
+    let scratch = Scratch::new("parity_planner");
+    let task = &parity("motion_planner", &scratch)["task"];
     assert!(task["agents"].as_u64().unwrap() > 0 && task["max_displacement_m"].as_f64().unwrap() < 0.01, "{task}");
 }

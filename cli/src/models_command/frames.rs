@@ -123,17 +123,23 @@ impl RecordArguments {
                 kept.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
             }
         });
+        let mut parameters = vec![(node.clone(), "model".to_owned(), folder.display().to_string())];
+        let mut part = "perception";
+        if node == "motion_planner" {
+            part = "planning";
+            parameters.push((node.clone(), "learned_proposals".into(), "true".into()));
+        }
         replay::replay(
             &share,
             &replay::Options {
                 bag: self.bag.clone().unwrap_or_else(|| share.join("bags/town_drive")),
-                parts: vec!["perception".into()],
+                parts: vec![part.into()],
                 out: None,
                 map: None,
                 launch: None,
                 arguments: std::collections::BTreeMap::default(),
                 remaps: std::collections::BTreeMap::default(),
-                parameters: vec![(node.clone(), "model".into(), folder.display().to_string())],
+                parameters,
             },
         )?;
         let all = all.lock().unwrap_or_else(PoisonError::into_inner);
