@@ -58,7 +58,7 @@ fn drives_on_with_a_few_nan_points_and_without_gnss() {
         Fault::LidarNan { from_s: 5.0, until_s: None, share: 0.05 },
         Fault::GnssOutage { from_s: 10.0, until_s: Some(30.0) },
     ];
-    let witness = drive(&scenario(&stack(), 2004, 45.0, faults), |_| {});
+    let witness = drive(&scenario(&stack(), 2005, 45.0, faults), |_| {});
     assert_kept_its_lane(&witness);
     let stops = witness.errors_of("safety_supervisor", 5.0);
     assert!(stops.is_empty(), "no reason to stop: {stops:?}");
