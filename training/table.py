@@ -77,7 +77,7 @@ def share(report):
 def budgets():
     reports = [budget(chip) for chip in CHIPS]
     line = lambda *cells: f"| {' | '.join(cells)} |"
-    lines = [line("model that runs by default", "rate", "multiply-accumulates", "weights", "bytes moved",
+    lines = [line("model that is shipped, in its default precision", "rate", "multiply-accumulates", "weights", "bytes moved",
                   *(report["soc"]["name"] for report in reports)), line(*["---"] * (5 + len(CHIPS)))]
     for number, row in enumerate(reports[0]["models"]):
         if row["default"]:

@@ -80,7 +80,7 @@ class Reduction(Chain):
         metrics.update(
             self.model, model=self.name, command="training/trajectory_predictor.sh",
             test_set="worlds 3001 to 3003 in generated towns 3001 and 3002; the base network was trained in towns 1001 to "
-                     "1005, the teacher in 1001 to 1008",
+                     "1005, teacher and student in 1001 to 1008",
             miss="no future within 2 m of the truth at 5 s; moving: further than 1 m within 5 s",
             parameters=graph.costs(deployment.shipped["fp32"])["parameters"], predictor=measures["fp32"]["by_class"],
             calibration=measures["fp32"]["calibration"], int8=measures["int8"], **accuracy.simple(test))
