@@ -20,6 +20,8 @@ use crate::stack::Stack;
 
 /// No drive lasts longer, s.
 const LONGEST_S: f64 = 7200.0;
+/// The nodes that are a world and make its time.
+pub(crate) const WORLDS: [&str; 2] = ["simulator", "carla_stand_in"];
 
 /// Which clock a drive runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +88,7 @@ pub fn drive(share: &Path, options: &Options) -> anyhow::Result<(Record, PathBuf
 
     let began = Instant::now();
     let mut models = Vec::new();
-    let (mut peak_memory, mut wall_time_s) = (None, None);
+    let (mut peak_memory, mut wall_time_s, mut missed_commands) = (None, None, None);
     let (latencies, sensor_to_control) = match options.clock {
         ClockKind::Lockstep => {
             let mut driver = Lockstep::new(graph)?;
@@ -112,6 +114,7 @@ pub fn drive(share: &Path, options: &Options) -> anyhow::Result<(Record, PathBuf
             observer = measured.observer;
             models = measured.models;
             wall_time_s = Some(measured.wall_time_s);
+            missed_commands = measured.missed_commands;
             peak_memory = Some(measured.peak_memory_mb + peak_memory_mb("self"));
             (measured.latencies, observer.sensor_to_control.summary())
         }
@@ -127,6 +130,7 @@ pub fn drive(share: &Path, options: &Options) -> anyhow::Result<(Record, PathBuf
         models: if options.clock == ClockKind::Processes { models } else { self::models() },
         peak_memory_mb: peak_memory.unwrap_or_else(|| peak_memory_mb("self")),
         digest: String::new(),
+        missed_commands,
     };
     let evaluation = std::mem::replace(&mut observer.evaluation, Evaluation::new(None, stack.vehicle));
     let stopped_early = interrupt.came() && !matches!(observer.ending, Some(Ending::Goal | Ending::TimeUp));
@@ -179,7 +183,7 @@ pub fn load(share: &Path, options: &Options) -> anyhow::Result<Stack> {
     let launch = options.launch.clone().unwrap_or_else(|| share.join("launch/drive.launch.xml"));
     let map = options.map.clone().unwrap_or_else(|| share.join("maps/town.xodr"));
     let mut stack = Stack::load(share, &launch, &options.arguments, &map)?;
-    let world = ["simulator", "carla_stand_in"]
+    let world = WORLDS
         .into_iter()
         .find(|world| stack.nodes.iter().any(|node| node.executable == *world))
         .with_context(|| format!("launch file {}: expected a simulator among its nodes, got none", launch.display()))?;
@@ -240,6 +244,9 @@ fn summaries(latencies: &BTreeMap<String, middleware::Latency>) -> BTreeMap<Stri
     latencies.iter().map(|(node, latency)| (node.clone(), milliseconds(latency.summary()))).collect()
 }
 
+/// Waits by the wall clock that no machine needs that keeps up.
+const PATIENT_BRIDGE: [(&str, &str); 2] = [("answer_limit_s", "10.0"), ("idle_answer_s", "0.5")];
+
 /// The nodes as processes need them: with the map and the clock that this process would hand them.
 fn process_nodes(share: &Path, options: &Options, stack: &Stack) -> anyhow::Result<Vec<LaunchedNode>> {
     let map = options.map.clone().unwrap_or_else(|| share.join("maps/town.xodr"));
@@ -247,9 +254,15 @@ fn process_nodes(share: &Path, options: &Options, stack: &Stack) -> anyhow::Resu
     let mut nodes = stack.nodes.clone();
     for node in &mut nodes {
         node.set("map_path", map.display().to_string());
-        // It keeps to the wall clock: it tells when the world's stands.
-        if node.executable != "carla_bridge" {
-            node.set("use_sim_time", "true");
+        match node.executable.as_str() {
+            // It keeps to the wall clock: it tells when the world's stands. World and bridge wait for each other, so that
+            // what is driven does not depend on how fast the machine is.
+            "carla_bridge" => PATIENT_BRIDGE.into_iter().for_each(|(name, value)| node.set(name, value)),
+            "carla_stand_in" => {
+                node.set("wait_limit_s", "60.0");
+                node.set("use_sim_time", "true");
+            }
+            _ => node.set("use_sim_time", "true"),
         }
         // A drive that goes on without one of its nodes would measure something else.
         node.ends_all = !node.respawn;

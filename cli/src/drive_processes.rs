@@ -1,22 +1,26 @@
 //! A drive with every node a process of its own, over DDS; this process watches.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{Context as _, anyhow, bail};
 use evaluation::{Latency, ModelUse};
 use middleware::live::{self, Options};
 use middleware::{CLOCK_TOPIC, DIAGNOSTICS_TOPIC, Graph, Tap, Topic, backend};
 use msgs::diagnostic_msgs::msg::DiagnosticArray;
 use node::{Event, MessageType, Node, Outputs, Ports, Qos, Shared, Time};
+use tokio::sync::watch;
 
+use crate::drive::WORLDS;
 use crate::interrupt::Interrupt;
 use crate::launch::LaunchedNode;
 use crate::observer::Observer;
 use crate::processes::{Ended, Processes};
 
+/// Every node has said something of itself within this time, or the drive ends.
+const STARTUP_LIMIT: Duration = Duration::from_secs(300);
 /// Within this time all processes hear a signal that goes to all.
 const SAME_SIGNAL: Duration = Duration::from_millis(100);
 
@@ -32,6 +36,8 @@ pub struct Measured {
     pub peak_memory_mb: f64,
     /// Wall time from the first message with simulated time to the last, s: starting the processes is no part of it.
     pub wall_time_s: f64,
+    /// Frames that went on without their command; `None` where the world waits for none.
+    pub missed_commands: Option<u64>,
 }
 
 /// Takes all topics and does nothing: the tap sees them.
@@ -45,6 +51,8 @@ impl Node for Watcher {
 struct Listener {
     observer: Observer,
     said: BTreeMap<String, BTreeMap<String, String>>,
+    /// The nodes of which something was heard.
+    heard: watch::Sender<BTreeSet<String>>,
     /// When simulated time began, by the wall clock.
     began: Option<Instant>,
 }
@@ -56,6 +64,7 @@ impl Tap for Listener {
         {
             for status in array.status.iter().filter(|status| status.hardware_id == "ferrodrive") {
                 let values = status.values.iter().map(|v| (v.key.clone(), v.value.clone())).collect();
+                self.heard.send_if_modified(|heard| heard.insert(plain(&status.name)));
                 self.said.insert(status.name.clone(), values);
             }
         }
@@ -64,6 +73,11 @@ impl Tap for Listener {
         }
         self.observer.on_message(now, topic, message)
     }
+}
+
+/// A node's name without what `/` stands around it.
+fn plain(name: &str) -> String {
+    name.trim_matches('/').to_owned()
 }
 
 /// Watches every topic of `graph`, whose nodes run as processes.
@@ -80,7 +94,8 @@ fn watcher(graph: &Graph) -> anyhow::Result<Graph> {
     Ok(watching)
 }
 
-/// Starts the nodes, watches the drive until the observer ends it or it is interrupted, and ends the nodes.
+/// Starts the nodes, the world last, once all the others are there, watches the drive until the observer ends it or it
+/// is interrupted, and ends the nodes.
 ///
 /// # Errors
 /// Where a node cannot be started or ends before the drive does.
@@ -93,25 +108,37 @@ pub fn drive(
 ) -> anyhow::Result<Measured> {
     let watching = watcher(graph)?;
     let backend = backend::from_environment()?;
-    let listener = Listener { observer, said: BTreeMap::new(), began: None };
+    let (heard, hearing) = watch::channel(BTreeSet::new());
+    let listener = Listener { observer, said: BTreeMap::new(), heard, began: None };
+    let (worlds, stack): (Vec<LaunchedNode>, Vec<LaunchedNode>) =
+        nodes.iter().cloned().partition(|node| WORLDS.contains(&node.executable.as_str()));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let options = Options { use_sim_time: true, facts: Arc::new(|_| Vec::new()), citizens: Vec::new(), log: None };
         let mut run = tokio::spawn(async move { live::run(watching, listener, backend, options, limit).await });
         // The watcher is there before what it is to see.
         tokio::time::sleep(Duration::from_millis(500)).await;
-        let mut processes = Processes::start(nodes, true)?;
-        let ended = tokio::select! {
-            ended = &mut run => ended,
-            ended = processes.watch() => {
+        let mut processes = Processes::start(&stack, true)?;
+        let ran = async {
+            tokio::select! {
+                there = all_heard(hearing, &stack) => there?,
+                ended = processes.watch() => return Err(too_early(ended)),
+                ended = &mut run => return Ok(ended),
+            }
+            processes.add(&worlds)?;
+            tokio::select! {
+                ended = &mut run => Ok(ended),
+                ended = processes.watch() => Err(too_early(ended)),
+            }
+        };
+        let ended = match ran.await {
+            Ok(ended) => ended,
+            Err(reason) => {
                 // Ctrl-C in a terminal ends them as it ends the drive.
                 tokio::time::sleep(SAME_SIGNAL).await;
                 if !interrupt.came() {
                     processes.end().await;
-                    match ended? {
-                        Ended::With(label) => bail!("{label} ended before the drive did"),
-                        Ended::All(_) => bail!("every node ended before the drive did"),
-                    }
+                    return Err(reason);
                 }
                 run.await
             }
@@ -119,15 +146,39 @@ pub fn drive(
         let over = Instant::now();
         let peak_memory_mb = processes.ids().iter().map(|(_, id)| crate::drive::peak_memory_mb(&id.to_string())).sum();
         processes.end().await;
-        let (_, Listener { observer, said, began }) = ended??;
+        let (_, Listener { observer, said, began, .. }) = ended??;
         if observer.ending.is_none() && !interrupt.came() {
             bail!("the drive was ended from outside");
         }
         let latencies = said.iter().filter_map(|(node, values)| Some((node.clone(), latency(values)?))).collect();
         let models = said.values().flat_map(models).collect();
         let wall_time_s = began.map_or(0.0, |began| (over - began).as_secs_f64());
-        Ok(Measured { observer, latencies, models, peak_memory_mb, wall_time_s })
+        let missed_commands = said.values().find_map(|values| values.get("missed_commands")?.parse().ok());
+        Ok(Measured { observer, latencies, models, peak_memory_mb, wall_time_s, missed_commands })
     })
+}
+
+/// Waits until every node said something of itself.
+async fn all_heard(mut hearing: watch::Receiver<BTreeSet<String>>, nodes: &[LaunchedNode]) -> anyhow::Result<()> {
+    let missing = |heard: &BTreeSet<String>| -> Vec<String> {
+        nodes.iter().map(|node| plain(&node.name)).filter(|name| !heard.contains(name)).collect()
+    };
+    let there = hearing.wait_for(|heard| missing(heard).is_empty());
+    match tokio::time::timeout(STARTUP_LIMIT, there).await.map(|heard| heard.map(drop)) {
+        Ok(heard) => heard.context("the watcher ended before the drive began"),
+        Err(_) => {
+            let missing = missing(&hearing.borrow()).join(", ");
+            bail!("nothing heard on {DIAGNOSTICS_TOPIC} of {missing} within {} s", STARTUP_LIMIT.as_secs())
+        }
+    }
+}
+
+fn too_early(ended: anyhow::Result<Ended>) -> anyhow::Error {
+    match ended {
+        Ok(Ended::With(label)) => anyhow!("{label} ended before the drive did"),
+        Ok(Ended::All(_)) => anyhow!("every node ended before the drive did"),
+        Err(error) => error,
+    }
 }
 
 fn number(values: &BTreeMap<String, String>, key: &str) -> Option<f64> {

@@ -87,7 +87,13 @@ pub fn launch_composed(
     for launched in &nodes {
         let driver = stack::driver_parameters(launched)?;
         if use_sim_time.is_some_and(|of_others| of_others != driver.use_sim_time) {
-            bail!("node {}: use_sim_time must be the same for all nodes of one process", launched.name);
+            bail!(
+                "node {}: its use_sim_time is {}, that of the nodes before it is not, and one process has one time: start \
+                 the launch file without --composed, or drive by it in one process with `ferrodrive drive --launch {}`",
+                launched.name,
+                driver.use_sim_time,
+                file.display()
+            );
         }
         use_sim_time = Some(driver.use_sim_time);
         let map = match driver.map {

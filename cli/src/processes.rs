@@ -50,18 +50,29 @@ impl Processes {
     /// # Errors
     /// Where a process cannot be started.
     pub fn start(nodes: &[LaunchedNode], quiet: bool) -> anyhow::Result<Self> {
-        let entry = |(n, node): (usize, &LaunchedNode)| Entry {
-            label: format!("{}-{}", node.name.trim_matches('/'), n + 1),
-            colour: COLOURS[n % COLOURS.len()],
-            node: node.clone(),
-            child: None,
-            again_at: None,
-        };
-        let mut processes = Self { entries: nodes.iter().enumerate().map(entry).collect(), quiet };
-        for entry in &mut processes.entries {
-            entry.start(quiet)?;
-        }
+        let mut processes = Self { entries: Vec::new(), quiet };
+        processes.add(nodes)?;
         Ok(processes)
+    }
+
+    /// Starts a process for each of these nodes as well.
+    ///
+    /// # Errors
+    /// Where a process cannot be started.
+    pub fn add(&mut self, nodes: &[LaunchedNode]) -> anyhow::Result<()> {
+        for node in nodes {
+            let n = self.entries.len();
+            let mut entry = Entry {
+                label: format!("{}-{}", node.name.trim_matches('/'), n + 1),
+                colour: COLOURS[n % COLOURS.len()],
+                node: node.clone(),
+                child: None,
+                again_at: None,
+            };
+            entry.start(self.quiet)?;
+            self.entries.push(entry);
+        }
+        Ok(())
     }
 
     /// Process ids by node name, of those that run.

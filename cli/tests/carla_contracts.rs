@@ -173,6 +173,17 @@ fn the_native_contract_drives_and_what_befalls_a_server_is_waited_for() {
     launch.wait_for(&["[carla_bridge-", "INFO", "ok"]);
     let told = peer.asked(&format!("drive {}", DRIVEN_S / 2.0));
     assert!(Track::of(&told).length() > 10.0, "{told}");
+
+    // A second server: the brake holds until it is gone, and nobody begins anew.
+    let from = launch.heard.len();
+    let second = Running::unheard("simulate --as carla-native --seed 2001 --free-running", &share(), DOMAIN);
+    launch.wait_for(&["[carla_bridge-", "two senders on /clock"]);
+    drop(second);
+    launch.wait_for(&["[carla_bridge-", "INFO", "ok"]);
+    let anew: Vec<&String> = launch.heard[from..].iter().filter(|line| line.contains("begins anew")).collect();
+    assert!(anew.is_empty(), "{anew:#?}");
+    let told = peer.asked("drive +3");
+    assert!(told["answered"].as_f64().unwrap() / told["frames"].as_f64().unwrap() > 0.95, "{told}");
     peer.end();
 }
 

@@ -3,10 +3,12 @@ the commands that it hears, and where it really drives.
 
 Usage: carla_peer.py native|ros-bridge DOMAIN. Orders come by standard input, a line each, and are answered by one line:
 `nodes` (waits until every node of the stack said something), `pause` and `play` (carla_ros_bridge's `/carla/control`),
-`drive SECONDS` (watches until simulated time SECONDS, or as long as it may take).
+`drive SECONDS` (watches until simulated time SECONDS, or `+SECONDS` from now, or as long as it may take), `watch` (until
+SIGUSR1).
 """
 
 import math
+import signal
 import sys
 import time
 from collections import defaultdict
@@ -14,6 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests/peer"))
 from cyclonedds.core import Policy
+from cyclonedds.internal import InvalidSample
 from ros_peer import ALL, KEPT_ALL, TEN, front, main, ros, say, waited
 
 NODES = {
@@ -64,7 +67,12 @@ class Witness:
         self.diagnostics = reader("rt/diagnostics", ros("diagnostic_msgs/msg/DiagnosticArray"), TEN)
         self.control = peer.writer("rt/carla/control", ros("carla_msgs/msg/CarlaControl"), TEN)
         self.statuses, self.latched_seen = {}, {}
+        self.dismissed = False
+        signal.signal(signal.SIGUSR1, self.dismiss)
         self.begin()
+
+    def dismiss(self, *_):
+        self.dismissed = True
 
     def begin(self):
         self.frames, self.answers = [], []
@@ -73,20 +81,25 @@ class Witness:
         self.extremes = {"throttle": 0.0, "brake": 0.0, "steer": 0.0}
         self.misfits, self.track = 0, []
 
+    @staticmethod
+    def taken(reader):
+        """What came, without the notes of writers that went away."""
+        return [sample for sample in reader.take(N=100) if not isinstance(sample, InvalidSample)]
+
     def look(self):
         """Takes what came."""
-        for array in self.diagnostics.take(N=100):
+        for array in self.taken(self.diagnostics):
             for status in array.status:
                 self.statuses[status.name.strip("/").split("/")[-1]] = f"{status.level}: {status.message}"
         # Those that follow from a frame before the frames, so that no stamp is ahead of its frame.
-        for command in self.commands.take(N=100):
+        for command in self.taken(self.commands):
             self.answers.append(seconds(command.header.stamp))
             fits = 0 <= command.throttle <= 1 and 0 <= command.brake <= 1 and -1 <= command.steer <= 1
             self.misfits += not fits or command.manual_gear_shift or command.reverse
             for name in self.extremes:
                 self.extremes[name] = max(self.extremes[name], abs(getattr(command, name)))
         for name, reader in self.sensors.items():
-            for message in reader.take(N=100):
+            for message in self.taken(reader):
                 self.stamps[name].append(seconds(message.header.stamp))
                 self.frame_ids[name].add(message.header.frame_id)
                 if name == "lidar":
@@ -94,13 +107,13 @@ class Witness:
                 elif name == "front/image":
                     self.contents[name].add(f"{message.encoding} {message.width}x{message.height}")
         for name, reader in self.latched.items():
-            for message in reader.take(N=20):
+            for message in self.taken(reader):
                 text = getattr(message, "data", getattr(message, "opendrive", None))
                 self.latched_seen[name] = len(text) if text is not None else 1
-        for odometry in self.truth.take(N=100):
+        for odometry in self.taken(self.truth):
             at = odometry.pose.pose.position
             self.track.append([seconds(odometry.header.stamp), at.x, at.y, odometry.twist.twist.linear.x])
-        for tick in self.clock.take(N=100):
+        for tick in self.taken(self.clock):
             self.frames.append(seconds(tick.clock))
 
     def pause(self, command):
@@ -117,20 +130,23 @@ class Witness:
         reliable = isinstance(data.qos[Policy.Reliability], Policy.Reliability.Reliable)
         return f"{'reliable' if reliable else 'best effort'}, {'transient local' if kept else 'volatile'}"
 
-    def drive(self, until):
+    def drive(self, until, limit_s=LIMIT_S):
         # What waits may be of a world before this one.
         known = -1
         while known != len(self.frames):
             known = len(self.frames)
             self.look()
+        now = self.frames[-1] if self.frames else 0.0
+        until = now + float(until[1:]) if until.startswith("+") else float(until)
         self.begin()
-        end = time.monotonic() + LIMIT_S
-        while time.monotonic() < end:
+        end = time.monotonic() + limit_s
+        while time.monotonic() < end and not self.dismissed:
             self.look()
             # A world that began anew has an older time than the one before it.
             if self.frames and self.frames[-1] >= until:
                 break
             time.sleep(0.002)
+        newest = self.frames[-1] if self.frames else -math.inf
         ticks = {round(t * 1e3) for t in self.frames}
         told = {}
         for name, reader in self.sensors.items():
@@ -138,7 +154,7 @@ class Witness:
             span = stamps[-1] - stamps[0] if len(stamps) > 1 else math.inf
             told[name] = {
                 "rate": (len(stamps) - 1) / span if span > 0 else 0.0,
-                "off_the_clock": sum(round(t * 1e3) not in ticks for t in stamps if t <= self.frames[-1]),
+                "off_the_clock": sum(round(t * 1e3) not in ticks for t in stamps if t <= newest),
                 "rising": all(a < b for a, b in zip(stamps, stamps[1:])),
                 "frame_ids": sorted(self.frame_ids[name]),
                 "contents": sorted(self.contents[name]),
@@ -169,8 +185,10 @@ def watch(peer, contract):
         elif order in ("pause", "play"):
             witness.pause({"play": 0, "pause": 1}[order])
             say(done=order)
+        elif order == "watch":
+            witness.drive("inf", math.inf)
         else:
-            witness.drive(float(rest[0]))
+            witness.drive(rest[0])
 
 
 def native(peer):

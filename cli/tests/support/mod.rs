@@ -117,6 +117,11 @@ impl Peer {
         writeln!(self.stdin.as_mut().unwrap(), "{order}").unwrap();
     }
 
+    /// Sends it a signal, by name.
+    pub fn signal(&self, name: &str) {
+        self.child.signal(name);
+    }
+
     /// What it says to an order.
     pub fn asked(&mut self, order: &str) -> Value {
         self.tell(order);

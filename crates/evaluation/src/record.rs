@@ -52,6 +52,8 @@ pub struct RunFacts {
     pub peak_memory_mb: f64,
     /// Digest over every message.
     pub digest: String,
+    /// As [`Record::missed_commands`].
+    pub missed_commands: Option<u64>,
 }
 
 /// Something that happened, as the world saw it.
@@ -129,6 +131,9 @@ pub struct Record {
     pub emergency_stops: Vec<EmergencyStop>,
     /// Digest over every message of the run.
     pub digest: String,
+    /// Frames that went on without their command; absent where the world waits for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed_commands: Option<u64>,
 }
 
 impl Record {

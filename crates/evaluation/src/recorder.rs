@@ -206,6 +206,7 @@ impl Evaluation {
             events: self.events.clone(),
             emergency_stops: self.stops.clone(),
             digest: run.digest,
+            missed_commands: run.missed_commands,
         }
     }
 

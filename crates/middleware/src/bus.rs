@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use msgs::rosgraph_msgs::msg::Clock;
-use node::{Shared, Time};
+use node::{ClockTrack, Shared, Tick, Time};
 use tokio::sync::Notify;
 
 use crate::CLOCK_TOPIC;
@@ -49,6 +49,10 @@ pub(crate) struct Bus<T> {
     started: Instant,
     /// Newest simulated time, nanoseconds; negative until a clock message came.
     simulated: AtomicI64,
+    /// Of what comes on `/clock`, one world's.
+    clock: Mutex<ClockTrack>,
+    /// Whether it was told that there is another one.
+    told_of_two: AtomicBool,
     /// How often simulated time began anew.
     restarts: AtomicU64,
     /// Told when it does.
@@ -56,9 +60,6 @@ pub(crate) struct Bus<T> {
     ended: AtomicBool,
     pub end: Notify,
 }
-
-/// Simulated time that goes back by more than this is another run's, ns: clock messages out of order are not.
-const RESTART_NS: i64 = 1_000_000_000;
 
 impl<T: Tap> Bus<T> {
     /// For the members of a graph; takes its topics.
@@ -78,6 +79,8 @@ impl<T: Tap> Bus<T> {
             wire,
             started: Instant::now(),
             simulated: AtomicI64::new(-1),
+            clock: Mutex::default(),
+            told_of_two: AtomicBool::new(false),
             restarts: AtomicU64::new(0),
             restarted: Notify::new(),
             ended: AtomicBool::new(false),
@@ -110,18 +113,39 @@ impl<T: Tap> Bus<T> {
 
     /// Takes the time of a clock message.
     pub fn set_time(&self, clock: &Clock) {
-        let time = Time::from(&clock.clock).0;
-        let before = self.simulated.swap(time, Ordering::AcqRel);
-        if time < before {
-            tracing::warn!("simulated time went back from {} to {}", Time(before), Time(time));
-            if self.source == TimeSource::Received && time < before - RESTART_NS {
-                self.restarts.fetch_add(1, Ordering::AcqRel);
-                self.restarted.notify_waiters();
-            }
-        }
+        let time = Time::from(&clock.clock);
         if self.source == TimeSource::Received {
-            self.mailboxes.iter().for_each(|mailbox| mailbox.arrived.notify_one());
+            return self.follow(time);
         }
+        let before = self.simulated.swap(time.0, Ordering::AcqRel);
+        if time.0 < before {
+            tracing::warn!("simulated time went back from {} to {time}", Time(before));
+        }
+    }
+
+    /// Takes a clock message from outside.
+    fn follow(&self, time: Time) {
+        let wall = Time(0) + self.started.elapsed();
+        let (tick, two) = {
+            let mut clock = lock(&self.clock);
+            (clock.take(time, wall), clock.has_two_worlds(wall))
+        };
+        let now = self.now();
+        if two != self.told_of_two.swap(two, Ordering::AcqRel) {
+            let what =
+                if two { "has two senders: time is the one's that was there first" } else { "has one sender again" };
+            tracing::warn!("{CLOCK_TOPIC} {what} (now {now}, and one of {time} came)");
+        }
+        if matches!(tick, Tick::Old | Tick::Foreign) {
+            return;
+        }
+        self.simulated.store(time.0, Ordering::Release);
+        if tick == Tick::Restart {
+            tracing::warn!("simulated time went back from {now} to {time}");
+            self.restarts.fetch_add(1, Ordering::AcqRel);
+            self.restarted.notify_waiters();
+        }
+        self.mailboxes.iter().for_each(|mailbox| mailbox.arrived.notify_one());
     }
 
     /// How often simulated time began anew.

@@ -60,27 +60,35 @@ impl Peer {
     }
 
     /// Time goes by from `from`, a tenth of a second a step, until a count comes that is the one looked for; it and the
-    /// simulated seconds that this took.
-    async fn until(&self, from: f64, is: impl Fn(i64) -> bool) -> (i64, f64) {
+    /// time, s, that comes next. `other`: another clock, s, that goes on beside this one.
+    async fn until(&self, from: f64, mut other: Option<f64>, is: impl Fn(i64) -> bool) -> (i64, f64) {
         for step in 0..3000 {
-            let simulated = f64::from(step) * PERIOD_S;
-            let clock = Clock { clock: Time::from_seconds(from + simulated).to_message() };
-            self.clock.write(&msgs::to_cdr(&clock).unwrap()).unwrap();
+            let now = from + f64::from(step) * PERIOD_S;
+            self.tick(now);
+            if let Some(other) = &mut other {
+                self.tick(*other);
+                *other += PERIOD_S;
+            }
             tokio::time::sleep(Duration::from_millis(20)).await;
             while let Some(sample) = self.count.take().unwrap() {
                 let count = msgs::from_cdr::<Int64>(&sample).unwrap().data;
                 if is(count) {
-                    return (count, simulated);
+                    return (count, now + PERIOD_S);
                 }
             }
         }
         panic!("no such count from {from} s on");
     }
+
+    fn tick(&self, seconds: f64) {
+        let clock = Clock { clock: Time::from_seconds(seconds).to_message() };
+        self.clock.write(&msgs::to_cdr(&clock).unwrap()).unwrap();
+    }
 }
 
-#[test]
-fn nodes_begin_anew_when_simulated_time_does_and_not_for_a_clock_that_was_overtaken() {
-    let settings = Settings { domain: 139, localhost_only: true, ..Settings::default() };
+/// A counter on the graph, and who makes its time.
+async fn counting(domain: u32) -> (tokio::task::JoinHandle<()>, Peer) {
+    let settings = Settings { domain, localhost_only: true, ..Settings::default() };
     let mut ports = Ports::default();
     let node = Counter::boxed(&mut ports);
     let mut graph = Graph::default();
@@ -88,23 +96,46 @@ fn nodes_begin_anew_when_simulated_time_does_and_not_for_a_clock_that_was_overta
     let make = Box::new(|_: &Map<String, Value>| Ok(Counter::boxed(&mut Ports::default())));
     let citizens = vec![Citizen { parameters: Map::new(), declared: Vec::new(), make }];
     let options = Options { use_sim_time: true, facts: Arc::new(|_| Vec::new()), citizens, log: None };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(async {
-        let backend = Arc::new(Embedded::new(&settings).unwrap());
-        let run = tokio::spawn(live::run(graph, (), backend, options, Duration::from_secs(300)));
-        let peer = Peer::new(&settings);
-        let (counted, _) = peer.until(100.0, |count| count >= 10).await;
-        // Half a second back, as where two messages come in each other's place: the count goes on.
-        let (on, _) = peer.until(100.5, |count| count != counted).await;
+    let backend = Arc::new(Embedded::new(&settings).unwrap());
+    let run = async { drop(live::run(graph, (), backend, options, Duration::from_secs(300)).await.unwrap()) };
+    (tokio::spawn(run), Peer::new(&settings))
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+#[test]
+fn nodes_begin_anew_when_simulated_time_does_and_not_for_a_clock_that_was_overtaken() {
+    runtime().block_on(async {
+        let (run, peer) = counting(139).await;
+        let (counted, next) = peer.until(100.0, None, |count| count >= 10).await;
+        // Half a second back, as where messages come in each other's place: the count goes on.
+        let (on, next) = peer.until(next - 0.5, None, |count| count != counted).await;
         assert_eq!(on, counted + 1);
-        let (counted, _) = peer.until(101.0, |count| count >= 20).await;
+        let (counted, _) = peer.until(next, None, |count| count >= 20).await;
         assert!(counted >= 20);
-        // Another world.
-        let (anew, _) = peer.until(1.0, |count| count < 10).await;
+        // Another world, once this one is silent.
+        let (anew, next) = peer.until(1.0, None, |count| count < 10).await;
         assert_eq!(anew, 1);
         // Its timers keep to the new time.
-        let (_, took) = peer.until(2.0, |count| count >= 11).await;
-        assert!(took < 60.0 * PERIOD_S, "{took} s for ten timers of {PERIOD_S} s");
+        let (_, at) = peer.until(next, None, |count| count >= 11).await;
+        assert!(at - next < 60.0 * PERIOD_S, "{} s for ten timers of {PERIOD_S} s", at - next);
+        assert!(!run.is_finished());
+        run.abort();
+    });
+}
+
+#[test]
+fn of_two_clocks_that_take_turns_the_first_is_followed_until_it_falls_silent() {
+    runtime().block_on(async {
+        let (run, peer) = counting(140).await;
+        let (_, next) = peer.until(100.0, None, |count| count >= 10).await;
+        // A node that began anew would count from one.
+        let (counted, _) = peer.until(next, Some(3.0), |count| !(10..60).contains(&count)).await;
+        assert_eq!(counted, 60);
+        let (anew, _) = peer.until(50.0, None, |count| count < 10).await;
+        assert_eq!(anew, 1);
         assert!(!run.is_finished());
         run.abort();
     });

@@ -22,6 +22,7 @@
 //! let echo = Echo { heard: ports.input("~/input/text", Qos::reliable(1)), said: ports.output("~/output/text", Qos::reliable(1)) };
 //! ```
 
+mod clock_track;
 mod context;
 mod event;
 mod message;
@@ -29,6 +30,7 @@ mod parameters;
 mod ports;
 mod time;
 
+pub use clock_track::{ClockTrack, Tick};
 pub use context::{Context, NodeError};
 pub use event::{Event, EventKind, Level, Outputs, Published, Status};
 pub use message::{AnyMessage, MessageType, Shared};

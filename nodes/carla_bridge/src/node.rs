@@ -10,7 +10,7 @@ use msgs::nav_msgs::msg::Odometry;
 use msgs::sensor_msgs::msg::{Image, Imu, NavSatFix, NavSatStatus, PointCloud2};
 use msgs::tf2_msgs::msg::TFMessage;
 use nalgebra::{Isometry3, Translation3};
-use node::{Context, Definition, Event, Node, NodeError, Outputs, Ports, Status, Time, Timer};
+use node::{ClockTrack, Context, Definition, Event, Node, NodeError, Outputs, Ports, Status, Tick, Time, Timer};
 
 use crate::answer::{Answer, Answers};
 use crate::contract::{Contract, Quirks};
@@ -20,7 +20,7 @@ use crate::longitudinal::Pedals;
 use crate::odometry;
 use crate::parameters::{CommandChoice, LightsChoice, OdometryChoice, Parameters};
 use crate::ports::{Inputs, Out};
-use crate::watch::{ClockWatch, SensorWatch, Tick, digest, digest_of};
+use crate::watch::{self, SensorWatch, digest, digest_of};
 
 const LIDAR_FRAME: &str = "lidar_top";
 const CAMERA_FRAME: &str = "camera_front_optical";
@@ -86,7 +86,7 @@ pub struct CarlaBridge {
     /// The rear axle ahead of the vehicle's middle, m.
     base_x: f64,
     max_steer_rad: f64,
-    clock: ClockWatch,
+    clock: ClockTrack,
     watches: Watches,
     answers: Answers,
     pedals: Pedals,
@@ -138,7 +138,7 @@ impl Definition for CarlaBridge {
             contract: p.contract.chosen(),
             base_x: p.base_link_x_m,
             max_steer_rad: p.max_steer_rad,
-            clock: ClockWatch::default(),
+            clock: ClockTrack::default(),
             watches: Watches {
                 lidar: watch(&p.lidar),
                 image: watch(&format!("{}/image", p.camera)),
@@ -232,7 +232,7 @@ impl CarlaBridge {
 
     fn on_clock(&mut self, clock: Time, outputs: &mut Outputs) {
         match self.clock.take(clock, self.wall) {
-            Tick::Old => return,
+            Tick::Old | Tick::Foreign => return,
             Tick::Restart => self.restart(),
             Tick::Frame => {}
         }
@@ -301,7 +301,7 @@ impl CarlaBridge {
         let stamp = Time::from(&message.header.stamp);
         let (w, a, q) = (&message.angular_velocity, &message.linear_acceleration, &message.orientation);
         let content = digest_of(&[w.x, w.y, w.z, a.x, a.y, a.z, q.z, q.w]);
-        if !self.watches.imu.accept(stamp, content, self.wall) {
+        if !self.watches.imu.accept(stamp, self.clock.now(), content, self.wall) {
             return;
         }
         match convert::imu(message, quirks, IMU_FRAME) {
@@ -323,7 +323,7 @@ impl CarlaBridge {
         };
         let stamp = Time::from(&message.header.stamp);
         let content = digest_of(&[message.latitude, message.longitude, message.altitude]);
-        if !self.watches.gnss.accept(stamp, content, self.wall) {
+        if !self.watches.gnss.accept(stamp, self.clock.now(), content, self.wall) {
             return;
         }
         let Some(map) = &self.map else {
@@ -359,7 +359,7 @@ impl CarlaBridge {
             return self.watches.lidar.refuse(self.unknown_frame(&message.header.frame_id));
         }
         let stamp = Time::from(&message.header.stamp);
-        if !self.watches.lidar.accept(stamp, digest(&message.data), self.wall) {
+        if !self.watches.lidar.accept(stamp, self.clock.now(), digest(&message.data), self.wall) {
             return;
         }
         match convert::cloud(message, LIDAR_FRAME) {
@@ -373,7 +373,9 @@ impl CarlaBridge {
 
     fn on_image(&mut self, message: &Image, outputs: &mut Outputs) {
         let stamp = Time::from(&message.header.stamp);
-        if !self.watches.image.accept(stamp, digest(&message.data), self.wall) || !outputs.is_heard(self.out.image) {
+        if !self.watches.image.accept(stamp, self.clock.now(), digest(&message.data), self.wall)
+            || !outputs.is_heard(self.out.image)
+        {
             return;
         }
         match convert::image(message, CAMERA_FRAME) {
@@ -399,7 +401,12 @@ impl CarlaBridge {
 
     fn on_simulator_odometry(&mut self, message: &Odometry, outputs: &mut Outputs) {
         let stamp = Time::from(&message.header.stamp);
-        if self.parameters.odometry == OdometryChoice::Localizer || self.simulator_odometry >= Some(stamp) {
+        let clock = self.clock.now();
+        self.simulator_odometry = self.simulator_odometry.filter(|at| !watch::is_ahead(*at, clock));
+        if self.parameters.odometry == OdometryChoice::Localizer
+            || self.simulator_odometry >= Some(stamp)
+            || watch::is_ahead(stamp, clock)
+        {
             return;
         }
         // One that cannot be used is as none: the localizer's is taken.
@@ -458,7 +465,7 @@ impl CarlaBridge {
     /// Why the car must not be driven, whatever the stack says.
     fn forbidden(&self) -> Option<String> {
         if self.clock.has_two_worlds(self.wall) {
-            return Some("two senders on /clock take turns: end one of the two servers".into());
+            return Some("two senders on /clock, and the first is followed: end one of the two servers".into());
         }
         let double = self.watches.all().into_iter().find(|watch| watch.has_second_sender(self.wall))?;
         Some(format!(
@@ -582,7 +589,8 @@ impl CarlaBridge {
             .with("contract", self.contract.map_or("not known yet", |contract| contract.quirks().name))
             .with("odometry", odometry)
             .with("doubled", sum(|watch| watch.doubled))
-            .with("reordered", sum(|watch| watch.reordered) + self.clock.reordered)
+            .with("reordered", sum(|watch| watch.reordered) + self.clock.reordered())
+            .with("of_another_time", sum(|watch| watch.ahead))
             .with("refused", sum(|watch| watch.refused))
             .with("late_answers", self.late)
             .with("learned_mps2", format!("{:.2}", self.pedals.learned_mps2()));

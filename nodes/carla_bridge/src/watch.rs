@@ -1,4 +1,4 @@
-//! What comes in from one topic or from the clock: stale, doubled, out of order, or from two senders.
+//! What comes in from one topic: stale, doubled, out of order, of another world's time, or from two senders.
 
 use node::Time;
 
@@ -6,12 +6,8 @@ use node::Time;
 const SECOND_SENDER: usize = 3;
 /// Wall time that is looked back on, s.
 const MEMORY_S: f64 = 3.0;
-/// Simulated time that goes back by more than this was started anew, s: messages out of order do not.
-const RESTART_S: f64 = 1.0;
-/// So many ticks in a row before the newest one are a restart as well, though it went back by less.
-const RESTART_TICKS: u32 = 10;
-/// So many restarts within [`MEMORY_S`] are two worlds that take turns.
-const TWO_WORLDS: usize = 3;
+/// Nothing is measured so long before its frame, s of simulated time: its stamp is another world's.
+const AHEAD_S: f64 = 1.0;
 
 /// Times of something suspicious, by the wall clock; those longer ago than [`MEMORY_S`] are forgotten.
 #[derive(Debug, Default)]
@@ -38,6 +34,8 @@ pub struct SensorWatch {
     pub doubled: u64,
     /// Messages older than one that came before them.
     pub reordered: u64,
+    /// Messages of a time that the world has not reached.
+    pub ahead: u64,
     /// Messages that could not be used.
     pub refused: u64,
     /// Why the last of them could not.
@@ -51,8 +49,15 @@ impl SensorWatch {
         Self { topic, ..Self::default() }
     }
 
-    /// Whether to use a message of this stamp; `digest` tells equal contents apart from others, `now` is wall time.
-    pub fn accept(&mut self, stamp: Time, digest: u64, now: Time) -> bool {
+    /// Whether to use a message of this stamp; `clock` is simulated time, if there is one, `digest` tells equal contents
+    /// apart from others, `now` is wall time.
+    pub fn accept(&mut self, stamp: Time, clock: Option<Time>, digest: u64, now: Time) -> bool {
+        if is_ahead(stamp, clock) {
+            self.ahead += 1;
+            return false;
+        }
+        // Accepted while another world's time was taken for this one's.
+        self.newest = self.newest.filter(|(newest, _)| !is_ahead(*newest, clock));
         match self.newest {
             Some((newest, before)) if stamp == newest => {
                 self.doubled += 1;
@@ -116,63 +121,10 @@ impl SensorWatch {
     }
 }
 
-/// What a clock message is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tick {
-    /// A new frame.
-    Frame,
-    /// The same as before, or an earlier one that was overtaken.
-    Old,
-    /// The world was started anew.
-    Restart,
-}
-
-/// The world's clock.
-#[derive(Debug, Default)]
-pub struct ClockWatch {
-    newest: Option<(Time, Time)>,
-    old: u32,
-    restarts: Suspicion,
-    /// Ticks that came twice or late.
-    pub reordered: u64,
-}
-
-impl ClockWatch {
-    /// Takes a tick of simulated time `clock` at wall time `now`.
-    pub fn take(&mut self, clock: Time, now: Time) -> Tick {
-        let Some((newest, _)) = self.newest else {
-            self.newest = Some((clock, now));
-            return Tick::Frame;
-        };
-        let back = newest.since(clock);
-        if back < 0.0 {
-            (self.newest, self.old) = (Some((clock, now)), 0);
-            return Tick::Frame;
-        }
-        self.reordered += 1;
-        self.old += u32::from(back > 0.0);
-        if back > RESTART_S || self.old >= RESTART_TICKS {
-            self.restarts.note(now);
-            (self.newest, self.old) = (Some((clock, now)), 0);
-            return Tick::Restart;
-        }
-        Tick::Old
-    }
-
-    /// Simulated time.
-    pub fn now(&self) -> Option<Time> {
-        self.newest.map(|(clock, _)| clock)
-    }
-
-    /// Wall time since the last new tick, s.
-    pub fn stands_for_s(&self, now: Time) -> Option<f64> {
-        self.newest.map(|(_, at)| now.since(at))
-    }
-
-    /// Whether two worlds take turns.
-    pub fn has_two_worlds(&self, now: Time) -> bool {
-        self.restarts.within(now) >= TWO_WORLDS
-    }
+/// Whether a message is of a time that the world has not reached, as another world's may be: after it, all that this one
+/// measures would be older than what came.
+pub fn is_ahead(stamp: Time, clock: Option<Time>) -> bool {
+    clock.is_some_and(|clock| stamp.since(clock) > AHEAD_S)
 }
 
 /// A number that messages of other contents have otherwise: FNV-1a over at most a kilobyte from either end.
@@ -199,13 +151,13 @@ mod tests {
     #[test]
     fn doubled_and_overtaken_messages_are_left_out_and_a_second_sender_is_told() {
         let mut watch = SensorWatch::new("/carla/hero/imu".into());
-        assert!(watch.accept(at(1.0), 1, at(100.0)) && watch.accept(at(1.05), 2, at(100.05)));
-        assert!(!watch.accept(at(1.05), 2, at(100.06)) && !watch.accept(at(1.0), 1, at(100.07)));
+        assert!(watch.accept(at(1.0), None, 1, at(100.0)) && watch.accept(at(1.05), None, 2, at(100.05)));
+        assert!(!watch.accept(at(1.05), None, 2, at(100.06)) && !watch.accept(at(1.0), None, 1, at(100.07)));
         assert_eq!((watch.doubled, watch.reordered, watch.has_second_sender(at(100.1))), (1, 1, false));
         for n in 0..5 {
             let (sim, wall) = (2.0 + f64::from(n) * 0.05, 101.0 + f64::from(n) * 0.05);
-            assert!(watch.accept(at(sim), 3, at(wall)));
-            assert!(!watch.accept(at(sim), 4, at(wall)));
+            assert!(watch.accept(at(sim), None, 3, at(wall)));
+            assert!(!watch.accept(at(sim), None, 4, at(wall)));
         }
         assert!(watch.has_second_sender(at(101.3)));
         // It went away.
@@ -216,39 +168,21 @@ mod tests {
     fn silence_and_refusals_have_a_reason() {
         let mut watch = SensorWatch::new("/carla/hero/lidar".into());
         assert_eq!(watch.fault(at(9.0), 0.5).as_deref(), Some("waiting for /carla/hero/lidar"));
-        watch.accept(at(9.0), 1, at(0.0));
+        watch.accept(at(9.0), None, 1, at(0.0));
         assert_eq!(watch.fault(at(9.4), 0.5), None);
         assert!(watch.fault(at(9.7), 0.5).is_some_and(|reason| reason.contains("for 0.7 s")));
         watch.refuse("no field x".into());
         assert!(watch.fault(at(9.1), 0.5).is_some_and(|reason| reason.contains("no field x")));
         watch.restart();
-        assert!(watch.accept(at(0.1), 1, at(1.0)));
+        assert!(watch.accept(at(0.1), None, 1, at(1.0)));
     }
 
     #[test]
-    fn a_clock_that_goes_back_is_a_restart_and_two_that_take_turns_are_two_worlds() {
-        let mut clock = ClockWatch::default();
-        assert_eq!(clock.take(at(5.0), at(0.0)), Tick::Frame);
-        assert_eq!(clock.take(at(5.05), at(0.1)), Tick::Frame);
-        assert_eq!((clock.take(at(5.0), at(0.1)), clock.take(at(5.05), at(0.1))), (Tick::Old, Tick::Old));
-        assert_eq!(clock.take(at(0.05), at(0.2)), Tick::Restart);
-        assert!(!clock.has_two_worlds(at(0.3)));
-        for n in 0..4 {
-            let wall = at(0.4 + f64::from(n) * 0.1);
-            clock.take(at(80.0 + f64::from(n) * 0.05), wall);
-            clock.take(at(0.1 + f64::from(n) * 0.05), wall);
-        }
-        assert!(clock.has_two_worlds(at(0.9)) && !clock.has_two_worlds(at(9.0)));
-        assert!(clock.stands_for_s(at(9.0)).is_some_and(|s| s > 8.0));
-    }
-
-    #[test]
-    fn a_restart_in_the_first_second_is_seen_by_its_ticks() {
-        let mut clock = ClockWatch::default();
-        for n in 1..=19 {
-            clock.take(at(f64::from(n) * 0.05), at(f64::from(n) * 0.05));
-        }
-        let ticks: Vec<Tick> = (1..=12).map(|n| clock.take(at(f64::from(n) * 0.05), at(2.0))).collect();
-        assert!(ticks.contains(&Tick::Restart), "{ticks:?}");
+    fn what_another_world_measured_later_does_not_make_this_one_s_messages_old() {
+        let mut watch = SensorWatch::new("/carla/hero/gnss".into());
+        let clock = Some(at(5.0));
+        assert!(watch.accept(at(5.0), clock, 1, at(0.0)) && !watch.accept(at(80.0), clock, 2, at(0.0)));
+        assert!(watch.accept(at(5.05), clock, 3, at(0.05)));
+        assert_eq!((watch.ahead, watch.reordered), (1, 0));
     }
 }

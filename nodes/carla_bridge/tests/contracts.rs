@@ -10,13 +10,23 @@ use std::collections::BTreeMap;
 use carla_bridge::GeoReference;
 use carla_stand_in::{CarlaStandIn, Location};
 use msgs::autoware_control_msgs::msg::Control;
+use msgs::nav_msgs::msg::Odometry;
 use msgs::sensor_msgs::msg::{CameraInfo, Imu, NavSatFix, PointCloud2};
 use node::Time;
 use support::{Bridge, Made, context, last};
 
 /// Largest errors that noise explains.
-const LIMITS: [(&str, f64); 6] =
-    [("turn_rate", 0.03), ("lateral", 0.25), ("yaw", 0.02), ("place", 1.0), ("focal", 1e-6), ("points", 0.0)];
+const LIMITS: [(&str, f64); 7] = [
+    ("turn_rate", 0.03),
+    ("lateral", 0.25),
+    ("yaw", 0.02),
+    ("place", 1.0),
+    ("focal", 1e-6),
+    ("points", 0.0),
+    ("tyre_angle", 0.01),
+];
+/// Of the front tyres, left positive, rad.
+const ASKED_ANGLE: f64 = 0.25;
 
 /// Drives a left turn through both; the errors of what the bridge makes of the sensors, and whether the car turned left.
 fn errors(contract: &str, without: &str) -> (BTreeMap<&'static str, f64>, bool) {
@@ -33,8 +43,13 @@ fn errors(contract: &str, without: &str) -> (BTreeMap<&'static str, f64>, bool) 
         for (topic, message) in world.said() {
             bridge.hear(now, &topic, &message);
         }
+        let ego = *world.node.world().ego();
+        let mut localized = Odometry::default();
+        (localized.header.stamp, localized.pose.pose.orientation.w) = (now.to_message(), 1.0);
+        localized.twist.twist.linear.x = ego.vehicle.speed_mps;
+        bridge.hear_message(now, "~/input/localized", localized);
         let mut control = Control { control_time: now.to_message(), ..Control::default() };
-        (control.lateral.steering_tire_angle, control.longitudinal.acceleration) = (0.25, 2.0);
+        (control.lateral.steering_tire_angle, control.longitudinal.acceleration) = (ASKED_ANGLE as f32, 2.0);
         bridge.hear_message(now, "~/input/control_cmd", control);
         let said = bridge.said();
         for (topic, message) in &said {
@@ -43,11 +58,11 @@ fn errors(contract: &str, without: &str) -> (BTreeMap<&'static str, f64>, bool) 
         if frame < 50 {
             continue;
         }
-        let ego = *world.node.world().ego();
         let mut note = |what: &'static str, error: f64| {
             let entry = errors.entry(what).or_insert(f64::INFINITY);
             *entry = if entry.is_finite() { entry.max(error) } else { error };
         };
+        note("tyre_angle", (ego.vehicle.steering_rad - ASKED_ANGLE).abs());
         if let Some(imu) = last::<Imu>(&said, "~/output/imu") {
             note("turn_rate", (imu.angular_velocity.z - ego.yaw_rate_radps).abs());
             note("lateral", (imu.linear_acceleration.y - ego.lateral_acceleration_mps2).abs());
@@ -92,6 +107,7 @@ fn each_peculiarity_of_the_server_that_is_missing_shows() {
         ("imu_axes", vec!["turn_rate", "lateral"]),
         ("imu_yaw", vec!["yaw"]),
         ("georeference", vec!["place"]),
+        ("steering_curve", vec!["tyre_angle"]),
         ("frames", vec!["turn_rate", "lateral", "yaw", "place", "focal"]),
     ] {
         let (errors, left) = errors("native", without);
@@ -106,6 +122,7 @@ fn each_peculiarity_of_the_ros_bridge_that_is_missing_shows() {
     let (frames, _) = errors("carla_ros_bridge", "frames");
     assert!(wrong(&frames).contains(&"turn_rate") && wrong(&frames).contains(&"place"), "{frames:?}");
     assert!(!errors("carla_ros_bridge", "steer_sign").1);
+    assert_eq!(wrong(&errors("carla_ros_bridge", "steering_curve").0), ["tyre_angle"]);
 }
 
 /// Two kilometres from the origin the two versions and the true projection lie metres apart.

@@ -184,6 +184,8 @@ fn a_paused_world_is_waited_for() {
 fn a_restarted_server_begins_anew() {
     let mut drive = Drive::new();
     drive.run(2.0);
+    // It takes a server longer than this to begin.
+    drive.wait(2.5);
     drive.sim = 0.0;
     drive.said.clear();
     // Nobody has placed the car in the new world yet: the localizer is told where to start.
@@ -212,6 +214,33 @@ fn a_second_vehicle_of_the_same_name_gives_the_brake_until_it_is_gone() {
     assert!(drive.command().brake > 0.0);
     drive.run(10.0);
     assert!(drive.status.level == Level::Ok && drive.drives(), "{:?}", drive.status);
+}
+
+#[test]
+fn a_second_server_gives_the_brake_until_it_is_gone_and_nothing_of_it_counts() {
+    for other in [0.5, 300.0] {
+        let mut drive = Drive::new();
+        drive.run(5.0);
+        drive.said.clear();
+        for n in 0..40 {
+            let stamp = at(other + f64::from(n) * 0.05);
+            drive.tick();
+            drive.hear("/clock", Clock { clock: stamp.to_message() });
+            drive.hear("/carla/hero/imu", imu(stamp, -0.4));
+            drive.hear("/carla/hero/lidar", cloud(stamp));
+            drive.drive();
+            drive.wait(0.02);
+        }
+        assert!(drive.status.message.contains("two senders on /clock"), "{other}: {:?}", drive.status);
+        assert!(drive.command().brake > 0.0, "{other}");
+        drive.said.clear();
+        // It is gone, and what it measured has made nothing of this world's old.
+        drive.run(1.0);
+        let count = |topic: &str| drive.said.iter().filter(|(name, _)| name == topic).count();
+        assert_eq!((count("~/output/imu"), count("~/output/pointcloud"), count(COMMAND)), (20, 20, 20), "{other}");
+        drive.run(30.0);
+        assert!(drive.status.level == Level::Ok && drive.drives(), "{other}: {:?}", drive.status);
+    }
 }
 
 #[test]

@@ -49,6 +49,9 @@ pub enum LiveError {
 /// What is known of a node beyond its status, asked at every heartbeat.
 pub type Facts = Arc<dyn Fn(&str) -> Vec<(String, String)> + Send + Sync>;
 
+/// Clock messages that are held: of two senders' that come together, neither gives way to the other's.
+const CLOCK_DEPTH: usize = 10;
+
 /// How nodes run on the wire.
 pub struct Options {
     /// Whether time is `/clock`. Of no effect where a node of this process publishes that topic.
@@ -142,7 +145,12 @@ fn follow_clock<T: Tap + 'static>(
     node: &str,
 ) -> Result<tokio::task::JoinHandle<()>, BackendError> {
     let message = MessageType::of::<Clock>();
-    let subscription = backend.subscription(node, CLOCK_TOPIC, message, &dds_qos(Qos::sensor_data(), message.hash))?;
+    let subscription = backend.subscription(
+        node,
+        CLOCK_TOPIC,
+        message,
+        &dds_qos(Qos::sensor_data().with_depth(CLOCK_DEPTH), message.hash),
+    )?;
     let bus = Arc::clone(bus);
     Ok(tokio::spawn(async move {
         loop {
