@@ -1,7 +1,8 @@
 """The worker over the fake client, in a world that Ferrodrive's stand-in for carla-ros-bridge runs: no CARLA.
 
 Time and the ego's place come from the stand-in's topics over DDS, and lanes from CARLA's own reader of the map, if the
-package `carla` is here. Steps are not asked for: the stand-in makes them, and waits for the command of each.
+package `carla` is here. Steps are not asked for: the stand-in makes them, and waits for the command of each. Where it was
+started with --paused, it plays from the first step on.
 
 STAND_IN: JSON with domain, role_name and map (an OpenDRIVE file). Needs the tests' Python (PyPI cyclonedds, rosbags).
 """
@@ -25,6 +26,8 @@ import worker  # noqa: E402
 
 OPTIONS = json.loads(os.environ["STAND_IN"])
 LIMIT_S = 120.0
+# Of carla_msgs/CarlaControl.
+PLAY = 0
 LANES = {"Driving": package.LaneType.Driving, "Parking": package.LaneType.Parking}
 
 
@@ -68,8 +71,14 @@ class StandIn(fake_carla.Server):
         car = ros_peer.waited("the stand-in's odometry", lambda: self.odometry.take(N=1), LIMIT_S)[-1].pose.pose
         goal = ros_peer.waited("the stand-in's goal", lambda: goal.take(N=1), LIMIT_S)[-1].pose
         self.map.points = [transform(car), transform(goal)]
+        self.control = ros_peer.ros("carla_msgs/msg/CarlaControl")
+        self.player = self.peer.writer("rt/carla/control", self.control, ros_peer.KEPT)
 
     def tick(self):
+        if self.player is not None:
+            ros_peer.waited("the stand-in's ear for /carla/control", self.player.get_matched_subscriptions, LIMIT_S)
+            self.player.write(self.control(PLAY))
+            self.player = None
         until = time.monotonic() + LIMIT_S
         while time.monotonic() < until:
             stamps = [message.clock.sec + message.clock.nanosec * 1e-9 for message in self.clock.take(N=10)]

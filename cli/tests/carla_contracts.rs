@@ -15,8 +15,10 @@ use ferrodrive::stack::Stack;
 use middleware::{Lockstep, Tap, Topic};
 use msgs::nav_msgs::msg::Odometry;
 use node::{Shared, Time};
-use serde_json::Value;
-use support::{Launch, Peer, Running, folder, python, share};
+use road_map::{LaneGraph, RouteOptions};
+use serde_json::{Value, json};
+use simulation::{Place, Scenario};
+use support::{LOOPBACK, Launch, Peer, Running, folder, python, share};
 
 /// For tuning, not for reporting.
 const SEED: &str = "2001";
@@ -217,4 +219,75 @@ fn the_contract_of_carla_ros_bridge_drives_on_the_map_that_it_publishes() {
     let told = peer.asked(&format!("drive {}", told["time"].as_f64().unwrap() + 3.0));
     assert!(!stands(&told) || told["throttle"].as_f64() > Some(0.0), "{told}");
     peer.end();
+}
+
+/// A smoke drive that ends where its route has led for `length_m`, or at the end of the lane that it is on there.
+fn short_drive(folder: &std::path::Path, length_m: f64) -> PathBuf {
+    let graph = LaneGraph::from_file(&map(), None).unwrap();
+    let whole = simulation::smoke_scenario(&graph, SEED.parse().unwrap()).unwrap();
+    let (from, to) = ((whole.start.lane, whole.start.s_m), (whole.goal.lane, whole.goal.s_m));
+    let mut left = length_m;
+    let route = graph.shortest_route(from, to, RouteOptions::default()).unwrap();
+    let goal = route.segments.iter().find_map(|segment| {
+        let length = segment.to_s - segment.from_s;
+        // Not within a junction.
+        let ends = left <= length && graph.lane(segment.lane).is_some_and(|lane| lane.junction.is_none());
+        let s_m = segment.from_s + left.clamp(0.0, length);
+        left -= length;
+        ends.then_some(Place { lane: segment.lane, s_m })
+    });
+    let file = folder.join("short.toml");
+    std::fs::write(&file, toml::to_string(&Scenario { goal: goal.unwrap(), ..whole }).unwrap()).unwrap();
+    file
+}
+
+/// The client's part is the fake's (`carla/tests`); time, place, topics and lanes are real.
+#[test]
+fn carla_up_waits_for_each_command_of_the_stack_and_scores_and_records_the_drive() {
+    let Some(python) = python() else { return };
+    if !std::process::Command::new(&python).args(["-c", "import carla"]).output().unwrap().status.success() {
+        println!("skipped: {python} has no package `carla`, which reads the map's lanes");
+        return;
+    }
+    let _alone = alone();
+    const DOMAIN: u32 = 123;
+    let folder = folder("carla_up");
+    let scenario = short_drive(&folder, 90.0);
+    let command = format!("simulate --as carla-ros-bridge --paused --scenario {} --wait-limit 60", scenario.display());
+    let _world = Running::unheard(&command, &share(), DOMAIN);
+    let stand_in = json!({"domain": DOMAIN, "role_name": "hero", "map": map()});
+    let up = format!(
+        "carla up --contract carla-ros-bridge --role-name hero --start 0 --goal 1 --command-limit 60 --port 21123 --out out {}",
+        patient_bridge(&folder)
+    );
+    let up = Running::with(
+        &up,
+        &folder,
+        DOMAIN,
+        &[
+            ("FERRODRIVE_CARLA_PYTHON", &python),
+            ("FERRODRIVE_CARLA_WORKER", &share().join("carla/tests/stand_in_worker.py").display().to_string()),
+            ("STAND_IN", &stand_in.to_string()),
+            ("PEER_CONFIG", LOOPBACK),
+        ],
+    );
+    let (_, words) = up.ended_well();
+    let score: Value = serde_json::from_slice(&std::fs::read(folder.join("out/score.json")).unwrap()).unwrap();
+    assert_eq!(score["scores"]["2.1"]["scores_mean"]["score_composed"], 100.0, "{words}\n{score:#}");
+    let frames = &score["frames"][0];
+    assert_eq!(frames["misses"], 0, "{words}\n{frames}");
+    let ticks = frames["ticks"].as_u64().unwrap();
+    assert!(ticks > 100, "{frames}");
+    let recorded = bag::Reader::open(&folder.join("out/drive.mcap")).unwrap();
+    assert_eq!(recorded.warnings(), [] as [String; 0]);
+    let count =
+        |name: &str| recorded.topics().iter().find(|topic| topic.topic.name == name).map_or(0, |topic| topic.messages);
+    // What is before the first command and after the last frame may be there or not.
+    for (topic, each) in [("/carla/hero/vehicle_control_cmd", 1), ("/carla/hero/odometry", 1), ("/carla/hero/lidar", 2)]
+    {
+        let whole = ticks / each;
+        assert!(count(topic).abs_diff(whole) < 20 + whole / 10, "{topic}: {} of {whole}", count(topic));
+    }
+    let (begin, end) = recorded.times().unwrap();
+    assert!((end.since(begin) - ticks as f64 * 0.05).abs() < 5.0, "{begin} to {end}, {ticks} frames");
 }

@@ -58,6 +58,7 @@ fn both_contracts_drive_as_the_simulator_does() {
         ("native", &[("contract", "native")][..]),
         ("ros_bridge", &[bridge]),
         ("ros_bridge_without_odometry", &[bridge, ("odometry", "localizer"), ("lights", "bridge")]),
+        ("ros_bridge_by_ackermann", &[bridge, ("command", "ackermann")]),
     ] {
         let record = rehearse(name, &scenario, arguments, None);
         let apart = (covered_m(&record) - covered_m(&natively)).abs();

@@ -8,6 +8,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+/// How Cyclone DDS keeps to loopback.
+pub const LOOPBACK: &str = "<CycloneDDS><Domain><General><Interfaces><NetworkInterface address=\"127.0.0.1\" multicast=\"false\"/>\
+    </Interfaces><AllowMulticast>false</AllowMulticast></General><Discovery><ParticipantIndex>auto\
+    </ParticipantIndex><Peers><Peer address=\"127.0.0.1\"/></Peers></Discovery></Domain></CycloneDDS>";
+
 /// The repository, which holds what an installation has in its share folder.
 pub fn share() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
@@ -36,21 +41,27 @@ pub struct Running(Option<Child>);
 
 impl Running {
     pub fn ferrodrive(command: &str, cwd: &Path, domain: u32) -> Self {
-        Self::start(command, cwd, domain, Stdio::piped)
+        Self::start(command, cwd, domain, &[], Stdio::piped)
+    }
+
+    /// One with more in its environment.
+    pub fn with(command: &str, cwd: &Path, domain: u32, environment: &[(&str, &str)]) -> Self {
+        Self::start(command, cwd, domain, environment, Stdio::piped)
     }
 
     /// One whose words nobody reads: it may say as much as it likes.
     pub fn unheard(command: &str, cwd: &Path, domain: u32) -> Self {
-        Self::start(command, cwd, domain, Stdio::null)
+        Self::start(command, cwd, domain, &[], Stdio::null)
     }
 
-    fn start(command: &str, cwd: &Path, domain: u32, words: fn() -> Stdio) -> Self {
+    fn start(command: &str, cwd: &Path, domain: u32, environment: &[(&str, &str)], words: fn() -> Stdio) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_ferrodrive"))
             .args(command.split_whitespace())
             .env("FERRODRIVE_SHARE", share())
             .env("ROS_DOMAIN_ID", domain.to_string())
             .env("ROS_LOCALHOST_ONLY", "1")
             .env_remove("RUST_LOG")
+            .envs(environment.iter().copied())
             .current_dir(cwd)
             .stdout(words())
             .stderr(words())
@@ -97,13 +108,10 @@ pub struct Peer {
 impl Peer {
     /// `script` lies in this crate's tests folder.
     pub fn start(python: &str, script: &str, mode: &str, domain: u32) -> Self {
-        let config = "<CycloneDDS><Domain><General><Interfaces><NetworkInterface address=\"127.0.0.1\" multicast=\"false\"/>\
-                      </Interfaces><AllowMulticast>false</AllowMulticast></General><Discovery><ParticipantIndex>auto\
-                      </ParticipantIndex><Peers><Peer address=\"127.0.0.1\"/></Peers></Discovery></Domain></CycloneDDS>";
         let mut child = Command::new(python)
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(script))
             .args([mode, &domain.to_string()])
-            .env("PEER_CONFIG", config)
+            .env("PEER_CONFIG", LOOPBACK)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
