@@ -2,8 +2,8 @@
 # Makes the LiDAR detector anew: generates towns, records scans in them and in streets made at random, quantizes the base
 # network, and measures each step. Needs Python with what training/requirements.txt names (set PYTHON to choose one). Takes
 # twenty minutes on two cores. With KEEP=1 data are kept and steps that are done are not done again. TRAIN=1 records what
-# training takes as well, which `--distil` needs, an hour more; BASE=1 does so and trains the base network from nothing first,
-# two hours more.
+# training takes as well, which `--distil` needs: half an hour more, and an hour and a half for that training on one core; BASE=1
+# does so and trains the base network from nothing first, two hours more.
 set -eu
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
