@@ -22,7 +22,7 @@ pub struct Checked {
     pub node: String,
     /// One sentence for each fault.
     pub faults: Vec<String>,
-    /// How many parameters the file sets ...
+    /// How many parameters of the node the file sets, without those of what runs it (`use_sim_time`) ...
     pub set: usize,
     /// ... and how many there are.
     pub known: usize,
@@ -55,8 +55,9 @@ pub fn check(share: &Path, file: &Path, node: Option<&str>) -> anyhow::Result<Ch
     let (own, known) = (Parameters::from_file(file, node)?, flatten(parameters.values()));
     let declared = parameter_comments::read(&shipped);
     let mut faults = Vec::new();
-    let set = flatten(own.values());
-    for (name, value) in set.iter().filter(|(name, _)| !stack::is_of_the_driver(name)) {
+    let mut set = flatten(own.values());
+    set.retain(|(name, _)| !stack::is_of_the_driver(name));
+    for (name, value) in &set {
         let Some((_, usual)) = known.iter().find(|(of, _)| of == name) else {
             let near =
                 known.iter().min_by_key(|(of, _)| strsim::levenshtein(of, name)).map_or("", |(of, _)| of.as_str());

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use bag::{QosProfile, Topic, WriteOptions, Writer};
 use dds::{Endpoint, Kind, Reader};
 use middleware::CLOCK_TOPIC;
-use middleware::ros::{Endpoints, RosParticipant, names, type_hash_user_data};
+use middleware::ros::{self, Endpoints, RosParticipant, names, type_hash_user_data};
 use msgs::Message as _;
 use msgs::rosgraph_msgs::msg::Clock;
 use node::Time;
@@ -148,7 +148,7 @@ impl Recorder<'_> {
         for subscription in self.subscriptions.values().filter(|subscription| subscription.reader.refused() > 0) {
             refused.extend(subscription.reader.incompatible()?);
         }
-        refused.iter().for_each(|why| self.tell(format!("{why}; its messages are not recorded")));
+        refused.iter().for_each(|why| self.tell(format!("{}; its messages are not recorded", ros::told(why))));
         Ok(())
     }
 

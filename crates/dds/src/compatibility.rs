@@ -27,7 +27,7 @@ pub struct Incompatibility {
 
 impl fmt::Display for Incompatibility {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "topic {}: no connection with {:?}: ", self.topic, self.other)?;
+        write!(f, "topic {}: no connection with {}: ", self.topic, self.other)?;
         for (n, mismatch) in self.mismatches.iter().enumerate() {
             let separator = if n == 0 { "" } else { "; " };
             let Mismatch { policy, offered, requested } = mismatch;

@@ -32,6 +32,14 @@ pub enum Vendor {
     Other,
 }
 
+/// As `ros2 topic info -v` shows it.
+impl fmt::Display for Guid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let separators = std::iter::once("").chain(std::iter::repeat("."));
+        self.0.iter().zip(separators).try_for_each(|(byte, separator)| write!(f, "{separator}{byte:02x}"))
+    }
+}
+
 impl fmt::Debug for Guid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 
-use dds::{DdsError, Discovery, Kind, Qos, Reader, Settings, Writer};
+use dds::{DdsError, Discovery, Endpoint, Kind, Qos, Reader, Settings, Writer};
 use node::MessageType;
 use tokio::sync::Notify;
 
 use super::{Backend, BackendError, Publisher, Quality, Request, Requests, Sample, ServiceType, Subscription};
 use crate::mailbox::lock;
-use crate::ros::{Endpoints, RosParticipant, Server, names};
+use crate::ros::{self, Endpoints, RosParticipant, Server, names};
 
 /// The DDS that is built in: no ROS 2 needed.
 pub struct Embedded {
@@ -104,10 +104,10 @@ impl Backend for Embedded {
         let ends = lock(&self.ends);
         let mut problems = Vec::new();
         for writer in ends.writers.iter().filter_map(Weak::upgrade).filter(|writer| writer.refused() > 0) {
-            problems.extend(writer.incompatible()?.iter().map(ToString::to_string));
+            problems.extend(writer.incompatible()?.iter().map(ros::told));
         }
         for reader in ends.readers.iter().filter_map(Weak::upgrade).filter(|reader| reader.refused() > 0) {
-            problems.extend(reader.incompatible()?.iter().map(ToString::to_string));
+            problems.extend(reader.incompatible()?.iter().map(ros::told));
         }
         // Ends of one topic with different types never meet, and the core does not say so.
         let participant = self.participant.dds();
@@ -117,9 +117,14 @@ impl Backend for Embedded {
             for other in others {
                 let own = participant.guid();
                 if end.participant == own || other.participant == own {
+                    let type_of = |end: &Endpoint| names::ros_type(&end.type_name).unwrap_or(end.type_name.clone());
                     problems.push(format!(
-                        "topic {}: no connection: {:?} writes {}, {:?} reads {}",
-                        end.topic, other.guid, other.type_name, end.guid, end.type_name
+                        "topic {}: no connection: {} writes {}, {} reads {}",
+                        names::ros_topic(&end.topic).unwrap_or(&end.topic),
+                        other.guid,
+                        type_of(other),
+                        end.guid,
+                        type_of(&end)
                     ));
                 }
             }
@@ -158,6 +163,6 @@ impl Subscription for Reader {
 
     fn incompatible(&self) -> Vec<String> {
         // Where the core cannot tell, the count of those refused still does.
-        Self::incompatible(self).unwrap_or_default().iter().map(ToString::to_string).collect()
+        Self::incompatible(self).unwrap_or_default().iter().map(ros::told).collect()
     }
 }
