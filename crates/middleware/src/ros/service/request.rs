@@ -58,12 +58,8 @@ pub(super) fn read(service: &str, sample: &Sample) -> Result<(RequestId, Vec<u8>
 pub(super) fn answer(service: &str, id: RequestId, cdr: &[u8]) -> Result<(Vec<u8>, Option<Identity>), ServiceError> {
     match id.asker {
         Asker::Number(client) => Ok((pack(service, client, id.sequence, cdr)?, None)),
-        Asker::End(guid) => {
-            // Clients on Cyclone hear it too and look for their number: let them find that it is not there.
-            let mut bytes = cdr.to_vec();
-            bytes.resize(bytes.len().max(HEADER + IDENTITY), 0);
-            Ok((bytes, Some(Identity { guid, sequence: id.sequence })))
-        }
+        // As it is: a reader of rmw_fastrtps refuses what is longer than its type can be.
+        Asker::End(guid) => Ok((cdr.to_vec(), Some(Identity { guid, sequence: id.sequence }))),
     }
 }
 
@@ -91,4 +87,17 @@ pub(super) fn unpack(service: &str, bytes: &[u8]) -> Result<(u64, i64, Vec<u8>),
 
 fn ends_early(service: &str, needed: usize, bytes: &[u8]) -> ServiceError {
     ServiceError::Cdr { service: service.into(), source: CdrError::EndsEarly { offset: 0, needed, left: bytes.len() } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_by_dds_rpc_is_no_longer_than_its_data() {
+        let (guid, cdr) = (Guid([0x11; 16]), [0, 1, 0, 3, 1, 0, 0, 0]);
+        let (bytes, related) =
+            answer("/s", RequestId { asker: Asker::End(guid), sequence: 7, writer: 1 }, &cdr).unwrap();
+        assert_eq!((bytes.as_slice(), related.map(|of| (of.guid, of.sequence))), (cdr.as_slice(), Some((guid, 7))));
+    }
 }
