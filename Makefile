@@ -25,7 +25,7 @@ lint:
 	cargo clippy --release --workspace --tests --benches --examples -- -D warnings -A clippy::unwrap_used -A missing_docs
 	@# The backend over ROS 2's own middleware, against bindings that r2r ships: no ROS 2 needed.
 	cargo clippy --release --package middleware --features ros2,r2r/doc-only --lib --tests -- -D warnings -A clippy::unwrap_used
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --quiet
 
 test:
 	@tools/setup.sh test
