@@ -20,9 +20,8 @@ EPOCHS = {"teacher": 30, "distilled": 30, "pruned": 15}
 class Reduction(Chain):
     network = network
 
-    def __init__(self, root, seed, distil):
-        # There is no base network: the student is always the teacher's.
-        super().__init__("motion_planner", root, seed, True)
+    def __init__(self, root, seed):
+        super().__init__("motion_planner", root, seed)
         self.sets = {}
 
     def rows(self, name):

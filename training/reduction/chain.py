@@ -12,14 +12,13 @@ class Chain:
     `pruned`: each gives a network), exported (`example`, `network`), measured (`accuracy_of` a file), calibrated
     (`calibration`: inputs of the training) and reported (`report`)."""
 
-    def __init__(self, name, root, seed, distil):
-        self.name, self.seed, self.distil = name, seed, distil
+    def __init__(self, name, root, seed):
+        self.name, self.seed = name, seed
         self.model = os.path.join(root, "models", name)
         self.base = os.path.join(root, "training", name, "base.onnx")
         self.data = os.path.join(root, "training", "data", name)
         self.work = os.path.join(root, "training", "work", name)
-        # What is done of one way says nothing of the other.
-        self.notes = os.path.join(self.work, "distilled" if distil else "base")
+        self.notes = os.path.join(self.work, "done")
         os.makedirs(self.work, exist_ok=True)
 
     def path(self, name, kind="pt"):
@@ -27,14 +26,11 @@ class Chain:
 
     def steps(self):
         make = lambda step, about: Step(step, about, lambda: self.made(step))
-        first = [make("teacher", "a network too large for a car")]
-        if self.distil:
-            first += [make("distilled", "teaches one of the shape that is deployed"),
-                      make("pruned", "takes out the channels that are worth least and trains what is left")]
-        else:
-            first += [make("student", "the base network, which has the shape that is deployed")]
-        return first + [Step("int8", "quantizes it, calibrated with training data", self.int8),
-                        Step("report", "parity, latency and accuracy of what is deployed", self.report)]
+        return [make("teacher", "a network too large for a car"),
+                make("distilled", "teaches a smaller one"),
+                make("pruned", "takes out the channels that are worth least and trains what is left"),
+                Step("int8", "quantizes it, calibrated with training data", self.int8),
+                Step("report", "parity, latency and accuracy of what is deployed", self.report)]
 
     def made(self, step):
         """Makes the network of a step, exports it and notes what it costs and how good it is."""
@@ -49,9 +45,7 @@ class Chain:
         return numbers
 
     def deployment(self):
-        source = self.path("pruned" if self.distil else "student", "onnx")
-        float_file = source if self.distil else self.base
-        return Deployment(self.name, self.model, source, float_file, self.network.FLOAT_LAYERS)
+        return Deployment(self.name, self.model, self.path("pruned", "onnx"), self.network.FLOAT_LAYERS)
 
     def int8(self):
         deployment = self.deployment()

@@ -8,10 +8,10 @@ from . import files, latency, metrics, parity, quantize
 
 class Deployment:
     """A network as float file `source`, quantized beside it for the CPU and for accelerators, and the folder it is deployed
-    in, with `float_file` as its float32 variant. `float_layers` stay in float."""
+    in. `float_layers` stay in float."""
 
-    def __init__(self, name, folder, source, float_file, float_layers):
-        self.folder, self.source, self.float_file, self.float_layers = folder, source, float_file, float_layers
+    def __init__(self, name, folder, source, float_layers):
+        self.folder, self.source, self.float_layers = folder, source, float_layers
         beside = lambda kind: os.path.join(os.path.dirname(source), f"{kind}.onnx")
         self.quantized = {"int8": beside("int8"), "int8_accelerator": beside("int8_accelerator")}
         self.shipped = {"fp32": os.path.join(folder, f"{name}.onnx"), "int8": os.path.join(folder, f"{name}_int8.onnx"),
@@ -24,7 +24,7 @@ class Deployment:
 
     def place(self):
         """Copies the files into the model's folder and puts the hashes of its variants into its manifest."""
-        for precision, path in {"fp32": self.float_file, **self.quantized}.items():
+        for precision, path in {"fp32": self.source, **self.quantized}.items():
             shutil.copyfile(path, self.shipped[precision])
             if precision != "int8_accelerator":
                 files.set_digest(self.folder, self.shipped[precision])

@@ -19,9 +19,8 @@ EPOCHS = {"teacher": 6, "distilled": 5, "pruned": 5}
 class Reduction(Chain):
     network = network
 
-    def __init__(self, root, seed, distil):
-        # The student always learns from the teacher.
-        super().__init__("trajectory_predictor", root, seed, True)
+    def __init__(self, root, seed):
+        super().__init__("trajectory_predictor", root, seed)
         self.sets = {}
 
     def rows(self, name):

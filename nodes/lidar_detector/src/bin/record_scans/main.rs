@@ -1,8 +1,10 @@
 //! Records training samples of a LiDAR that drives through streets and towns, with the truth:
-//! `record_scans OUT.bin (streets|MAP.xodr) SEEDS (own|varied)`.
+//! `record_scans OUT.bin (streets|MAP.xodr) SEEDS (own|varied) [turned]`.
 //!
 //! `SEEDS` is `A..B`: one street and one scan a seed, or one simulated world of 30 scans a seed. `own` scans with the car's
-//! own sensor, `varied` with others too. The file's form stands in `sample.rs`.
+//! own sensor, `varied` with others too. A car in its lane sees nearly all others along or across its own heading; `turned`
+//! turns it to any heading, as a car is that turns off, and what it sees comes in all directions. The file's form stands
+//! in `sample.rs`.
 
 use std::io::Write;
 use std::path::Path;
@@ -18,8 +20,10 @@ mod town;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [out, place, seeds, sensors] = arguments.as_slice() else {
-        return Err("usage: record_scans OUT.bin (streets|MAP.xodr) A..B (own|varied)".into());
+    let (out, place, seeds, sensors, turned) = match arguments.as_slice() {
+        [out, place, seeds, sensors] => (out, place, seeds, sensors, false),
+        [out, place, seeds, sensors, turned] if turned == "turned" => (out, place, seeds, sensors, true),
+        _ => return Err("usage: record_scans OUT.bin (streets|MAP.xodr) A..B (own|varied) [turned]".into()),
     };
     let (from, to) = seeds.split_once("..").ok_or("seeds: expected A..B")?;
     let seeds = from.parse::<u64>()?..to.parse()?;
@@ -37,12 +41,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     if place == "streets" {
         for seed in seeds {
-            write(street::record(&mut recorder, seed, varied)?)?;
+            write(street::record(&mut recorder, seed, varied, turned)?)?;
         }
     } else {
         let map = Arc::new(road_map::LaneGraph::from_opendrive_file(Path::new(place))?);
         for seed in seeds {
-            for sample in town::record(&mut recorder, &map, seed, varied)? {
+            for sample in town::record(&mut recorder, &map, seed, varied, turned)? {
                 write(sample)?;
             }
         }

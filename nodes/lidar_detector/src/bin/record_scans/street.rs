@@ -1,18 +1,32 @@
+use std::f64::consts::PI;
+
 use geometry::Pose2;
 use nalgebra::{Isometry3, Translation3, UnitQuaternion};
 use simulation::lidar::{LidarConfigError, Target, random_scene};
 use simulation::{Actor, ActorClass, Random};
+use vehicle::Vehicle;
 
 use crate::label::label;
 use crate::sample::{Drive, Recorder, measured};
 use crate::sensor::Sensor;
 
 /// One scan in a street of its own, with obstacles strewn on the road.
-pub fn record(recorder: &mut Recorder, seed: u64, varied: bool) -> Result<Vec<u8>, LidarConfigError> {
+pub fn record(recorder: &mut Recorder, seed: u64, varied: bool, turned: bool) -> Result<Vec<u8>, LidarConfigError> {
     let mut random = Random::new(seed ^ 0x57_2ee7);
     let mut street = random_scene(seed);
-    let ego = street.ego;
-    let own = geometry::OrientedBox::new(Pose2::new(1.4, ego.position.y, ego.yaw), 6.0, 2.8);
+    let mut ego = street.ego;
+    if turned {
+        // Nobody is where the car is now; it keeps its lane where there is no room to turn.
+        for _ in 0..10 {
+            let pose = Pose2 { yaw: random.uniform(-PI, PI), ..ego };
+            let footprint = Vehicle::default().footprint(pose).inflated(0.3);
+            if !street.actors.iter().any(|a| a.footprint().overlaps(&footprint)) {
+                ego = pose;
+                break;
+            }
+        }
+    }
+    let own = geometry::OrientedBox::new(Pose2 { position: ego.position + ego.forward() * 1.4, ..ego }, 6.0, 2.8);
     for number in 0..random.index(9) as u32 {
         let x = random.uniform(-30.0, 65.0) * if random.chance(0.4) { 0.5 } else { 1.0 };
         let pose = Pose2::new(x, ego.position.y + random.uniform(-6.0, 6.0), random.uniform(-3.1, 3.1));
@@ -33,7 +47,8 @@ pub fn record(recorder: &mut Recorder, seed: u64, varied: bool) -> Result<Vec<u8
     let pose = |back_s: f64| {
         let place = ego.position + ego.forward() * (-back_s * speed);
         let z = street.scene.ground.height(place.x, place.y);
-        let slope = street.scene.ground.height(place.x + 2.0, place.y) - z;
+        let ahead = place + ego.forward() * 2.0;
+        let slope = street.scene.ground.height(ahead.x, ahead.y) - z;
         let rotation = UnitQuaternion::from_euler_angles(roll, pitch - slope / 2.0, ego.yaw);
         Isometry3::from_parts(Translation3::new(place.x, place.y, z), rotation)
     };

@@ -1,3 +1,4 @@
+use std::f64::consts::PI;
 use std::sync::Arc;
 
 use geometry::{Map, Pose2, angle_difference};
@@ -24,6 +25,7 @@ pub fn record(
     map: &Arc<LaneGraph>,
     seed: u64,
     varied: bool,
+    turned: bool,
 ) -> Result<Vec<Vec<u8>>, Box<dyn std::error::Error>> {
     let mut random = Random::new(seed ^ 0x70_3377);
     let mut scenario = drive_scenario(map, seed, 300.0)?;
@@ -49,15 +51,15 @@ pub fn record(
         let (scene, things) = label(&world.scene(), world.actors());
         for _ in 0..SCANS {
             let mut sensor = Sensor::random(varied, &mut random)?;
-            let Some(drive) = place(map, world.actors(), &scene.ground, &mut random) else { continue };
+            let Some(drive) = place(map, world.actors(), &scene.ground, turned, &mut random) else { continue };
             samples.push(recorder.sample(&scene, &things, &mut sensor, &drive, random.bits()));
         }
     }
     Ok(samples)
 }
 
-/// A car in a lane, clear of everybody, rather where others are.
-fn place(map: &LaneGraph, actors: &[Actor], ground: &Ground, random: &mut Random) -> Option<Drive> {
+/// A car in a lane, or turned to any heading, clear of everybody, rather where others are.
+fn place(map: &LaneGraph, actors: &[Actor], ground: &Ground, turned: bool, random: &mut Random) -> Option<Drive> {
     let lanes: Vec<_> = map.lanes().filter(|l| l.kind == LaneKind::Driving && l.center.length() > 4.0).collect();
     let total: f64 = lanes.iter().map(|l| l.center.length()).sum();
     let mut best: Option<(usize, Drive)> = None;
@@ -74,7 +76,12 @@ fn place(map: &LaneGraph, actors: &[Actor], ground: &Ground, random: &mut Random
         let bend = (CORNERING_MPS2 / curvature.abs().max(1e-4)).sqrt();
         let speed = if random.chance(0.25) { 0.0 } else { random.uniform(0.5, 15.0).min(bend) };
         let (pitch, roll) = (random.normal(0.0, 0.012), random.normal(0.0, 0.012));
+        let heading = turned.then(|| random.uniform(-PI, PI));
         let along = |back_s: f64| -> Pose2<Map> {
+            if let Some(yaw) = heading {
+                let pose = Pose2 { position: lane.center.offset_at(s, beside), yaw };
+                return Pose2 { position: pose.position + pose.forward() * (-back_s * speed), yaw };
+            }
             let at = s - back_s * speed;
             let chord = lane.center.pose_at(at + 1.4).position - lane.center.pose_at(at - 1.4).position;
             Pose2 { position: lane.center.offset_at(at, beside), yaw: chord.angle() + askew }
