@@ -264,20 +264,7 @@ impl Referee {
     }
 
     fn fixture_contact(&mut self, now_s: f64, ego: &EgoState, footprint: &OrientedBox<Map>, fixtures: &[Instance]) {
-        let reach = footprint.length / 2.0;
-        let touched = fixtures.iter().any(|fixture| {
-            let place = Point2::new(fixture.position.x, fixture.position.y);
-            if place.distance(footprint.center.position) > reach + fixture.body.radius {
-                return false;
-            }
-            fixture.body.parts.iter().any(|part| {
-                let (center, radius) = part.bounds();
-                let at = center.xy();
-                let spot = place + Vector2::new(at.x, at.y).rotated(fixture.yaw);
-                // Big parts (walls) are judged by their middle line only: the road keeps clear of them.
-                center.z - radius < 1.5 && radius < 1.5 && footprint.distance_to_point(spot) < radius * 0.4
-            })
-        });
+        let touched = fixtures.iter().any(|fixture| fixture.touches(footprint));
         if touched {
             if now_s >= self.touching_fixture_until_s {
                 self.counts.collisions += 1;

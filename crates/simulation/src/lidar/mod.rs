@@ -6,6 +6,7 @@
 pub mod body;
 pub mod clutter;
 mod config;
+mod contact;
 mod ground;
 mod random_scene;
 mod scanner;
