@@ -146,7 +146,8 @@ fn runs_are_counted_and_nothing_that_is_not_finite_comes_out() {
     let error = run(&inputs).unwrap_err().to_string();
     assert!(error.contains("`state`: expected 448 values, got 447"), "{error}");
     let usage = usage();
-    let one = usage.iter().find(|u| u.name == "trajectory_predictor").unwrap();
-    assert_eq!((one.runs, one.execution_provider.as_str(), one.precision.as_str()), (2, "cpu", "fp32"));
+    // Other tests of this process load the same model in INT8.
+    let one = usage.iter().find(|u| u.name == "trajectory_predictor" && u.precision == "fp32").unwrap();
+    assert_eq!((one.runs, one.execution_provider.as_str()), (2, "cpu"));
     assert!(one.p50_ms > 0.0 && one.p99_ms >= one.p50_ms, "{one:?}");
 }
