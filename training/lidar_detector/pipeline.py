@@ -79,13 +79,14 @@ class Reduction(Chain):
                            PEAK_RATE[name], teacher, TEACHING)
 
     def distilled(self):
-        self.forget("cut", "taught")
+        self.forget("cut", "taught", "tuned")
         return self.trained("distilled", self.student(), self.teacher())
 
     def forget(self, *names):
-        for name in names:
-            if os.path.exists(self.path(name)):
-                os.remove(self.path(name))
+        """Takes away what was made of another network: goes on from none of it."""
+        for path in [self.path(name) + ending for name in names for ending in ("", ".partial")]:
+            if os.path.exists(path):
+                os.remove(path)
 
     def pruned(self):
         if not os.path.exists(self.path("cut")):
