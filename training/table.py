@@ -32,9 +32,10 @@ def rows(name, reduction):
         label, form = ACCURACY[key]
         operations = numbers["int8_equivalent_operations"]
         told = f"{label} {form.format(numbers['accuracy'][key])}"
-        # Scans of a car that is turned to its street, which are not in the first number.
-        if (turned := numbers["accuracy"].get("turned_mean_ap")) is not None:
-            told += f", {turned:.3f} when turned"
+        # Scans of a car that is turned to its street, and of streets with gardens, which are not in the first number.
+        for beside, title_beside in (("turned_mean_ap", "when turned"), ("gardens_mean_ap", "among gardens")):
+            if (value := numbers["accuracy"].get(beside)) is not None:
+                told += f", {value:.3f} {title_beside}"
         fewer = "" if step == "teacher" else f" ({teacher / operations:.1f}x fewer)"
         yield (f"| `{name}` | {title} | {numbers['parameters'] / 1e3:.0f} k | {millions(numbers['multiply_accumulates'])} "
                f"| {millions(operations)}{fewer} | {numbers['bytes_moved'] / 1e6:.2f} MB "

@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from reduction import rounding
 from reduction.steps import Progress
 
 from . import losses
-from .network import CELL, COLUMNS, ORIGIN
+from .network import CELL, COLUMNS, FLOAT_LAYERS, ORIGIN
 from .scans import dense, mirror
 
 BATCH = 8
@@ -65,9 +66,9 @@ def loss_of(model, inputs, aim, teacher, teaching):
     return found, shaped, teaching * (warm + alike)
 
 
-def train(model, scans, checkpoint, steps, seed, peak, teacher=None, teaching=1.0):
-    """Trains for a number of steps, goes on from what `checkpoint`.partial holds, and writes the weights to `checkpoint`.
-    The same seed gives the same weights."""
+def train(model, scans, checkpoint, steps, seed, peak, teacher=None, teaching=1.0, rounded=False):
+    """Trains for a number of steps, goes on from what `checkpoint`.partial holds, and writes the weights to `checkpoint`;
+    `rounded`: those that the INT8 file has. The same seed gives the same weights."""
     model = model.to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=peak, weight_decay=1e-3)
     partial, first = checkpoint + ".partial", 0
@@ -76,14 +77,16 @@ def train(model, scans, checkpoint, steps, seed, peak, teacher=None, teaching=1.
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         first = state["step"]
+    float_layers = FLOAT_LAYERS if rounded else [name for name, _ in model.named_modules()]
     progress = Progress(os.path.basename(checkpoint).removesuffix(".pt"), steps, first)
     for step in range(first, steps):
         inputs, aim = batch(scans, step, seed)
-        found, shaped, taught = loss_of(model, inputs, aim, teacher, teaching)
         for group in optimizer.param_groups:
             group["lr"] = float(rate(step, steps, peak))
         optimizer.zero_grad()
-        (found + shaped + taught).backward()
+        with rounding.rounded(model, float_layers):
+            found, shaped, taught = loss_of(model, inputs, aim, teacher, teaching)
+            (found + shaped + taught).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 10.0)
         optimizer.step()
         progress.add(step + 1, heat=found.item(), box=shaped.item(), teacher=taught.item())
@@ -91,6 +94,7 @@ def train(model, scans, checkpoint, steps, seed, peak, teacher=None, teaching=1.
             torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1},
                        partial + ".new")
             os.replace(partial + ".new", partial)
+    rounding.round_weights(model, float_layers)
     torch.save(model.state_dict(), checkpoint)
     if os.path.exists(partial):
         os.remove(partial)

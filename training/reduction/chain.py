@@ -12,6 +12,11 @@ class Chain:
     `pruned`: each gives a network), exported (`example`, `network`), measured (`accuracy_of` a file), calibrated
     (`calibration`: inputs of the training) and reported (`report`)."""
 
+    # What a step trains on its way, by which it goes on where it was stopped.
+    WITHIN = {"pruned": ("cut",)}
+    # How the ranges of activations are taken from the calibration's.
+    RANGES = "percentile"
+
     def __init__(self, name, root, seed):
         self.name, self.seed = name, seed
         self.model = os.path.join(root, "models", name)
@@ -25,7 +30,11 @@ class Chain:
         return os.path.join(self.work, f"{name}.{kind}")
 
     def steps(self):
-        make = lambda step, about: Step(step, about, lambda: self.made(step))
+        def make(step, about):
+            within = [self.path(name) for name in self.WITHIN.get(step, ())]
+            partial = [f"{path}.partial" for path in (*within, self.path(step))]
+            return Step(step, about, lambda: self.made(step), (*within, *partial))
+
         return [make("teacher", "a network too large for a car"),
                 make("distilled", "teaches a smaller one"),
                 make("pruned", "takes out the channels that are worth least and trains what is left"),
@@ -49,6 +58,6 @@ class Chain:
 
     def int8(self):
         deployment = self.deployment()
-        deployment.quantize(self.calibration)
+        deployment.quantize(self.calibration, self.RANGES)
         for step, path in deployment.quantized.items():
             self.noted(step, path)

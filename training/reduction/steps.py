@@ -6,10 +6,11 @@ import time
 
 
 class Step:
-    """`run()` does the work, writes what later steps need, and gives a result that JSON can hold."""
+    """`run()` does the work, writes what later steps need, and gives a result that JSON can hold; `within` are files by which
+    it goes on in its middle."""
 
-    def __init__(self, name, about, run):
-        self.name, self.about, self.run = name, about, run
+    def __init__(self, name, about, run, within=()):
+        self.name, self.about, self.run, self.within = name, about, run, within
 
 
 class Pipeline:
@@ -29,9 +30,10 @@ class Pipeline:
             if asked is not None and asked not in names:
                 raise SystemExit(f"step {asked}: expected one of {', '.join(names)}")
         if again_from is not None:
-            for name in names[names.index(again_from):]:
-                if os.path.exists(self.note(name)):
-                    os.remove(self.note(name))
+            for step in self.steps[names.index(again_from):]:
+                for path in (self.note(step.name), *step.within):
+                    if os.path.exists(path):
+                        os.remove(path)
         results = {}
         for number, step in enumerate(self.steps, 1):
             head = f"[{number}/{len(self.steps)}] {step.name}"

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use geometry::Pose2;
 use nalgebra::Vector3;
 use simulation::lidar::{
-    Ground, GroundKind, Instance, LidarConfig, Scanner, Scene, SweepMotion, Target, clutter, random_scene,
+    Ground, GroundKind, Instance, LidarConfig, Scanner, Scene, SweepMotion, Target, TrainingScene, clutter,
+    random_scene, residential_scene,
 };
 use simulation::{Actor, ActorClass, Random};
 
@@ -79,8 +80,9 @@ fn a_pedestrian_behind_a_van_is_hidden() {
 
 #[test]
 fn points_on_road_users_lie_in_their_boxes() {
-    for seed in 0..6 {
-        let training = random_scene(seed);
+    let streets = [random_scene, residential_scene as fn(u64) -> TrainingScene];
+    for (scene_of, seed) in streets.into_iter().flat_map(|scene_of| (0..6).map(move |seed| (scene_of, seed))) {
+        let training = scene_of(seed);
         let motion = SweepMotion::still(
             [training.ego.position.x, training.ego.position.y, training.scene.ground.height(0.0, 0.0) + 1.9],
             0.0,
@@ -103,6 +105,22 @@ fn points_on_road_users_lie_in_their_boxes() {
         }
         assert!(hits > 500 && training.actors.len() > 15, "{hits} hits on {} actors", training.actors.len());
     }
+}
+
+/// Walls, hedges and shrubs at the height of vehicles, where other streets have a wide pavement.
+#[test]
+fn front_gardens_stand_where_vehicles_could() {
+    let near = |scene_of: fn(u64) -> TrainingScene| -> usize {
+        let beside = |seed: u64| {
+            let training = scene_of(seed);
+            let scan = scanner(LidarConfig::default()).scan(&training.scene, &training.sweep(1.2, 1.9, 0.1), seed);
+            let fixtures = scan.points.iter().zip(&scan.targets).filter(|(_, target)| **target == Target::Fixture);
+            fixtures.filter(|(p, _)| (-1.4..0.1).contains(&p.z) && p.x.hypot(p.y) < 30.0).count()
+        };
+        (0..6).map(beside).sum()
+    };
+    let (others, gardens) = (near(random_scene), near(residential_scene));
+    assert!(gardens > 2 * others && others > 0, "{gardens} points on gardens, {others} beside other streets");
 }
 
 #[test]

@@ -65,6 +65,23 @@ pub fn bush([length, width, height]: [f64; 3], random: &mut Random) -> Arc<Body>
     Body::new(vec![part.with_surface(depth)])
 }
 
+/// A shrub that nobody has clipped, of about this size (length, width, height, m): leaves in heaps, dense or thin.
+pub fn shrub([length, width, height]: [f64; 3], random: &mut Random) -> Arc<Body> {
+    let leaf = random.uniform(0.35, 0.6);
+    let heaps = 2 + random.index(3);
+    let parts = (0..heaps).map(|_| {
+        let share = random.uniform(0.5, 1.0);
+        let radii = [length * share * 0.4, width * share * 0.4, height * random.uniform(0.3, 0.5)];
+        let middle = [
+            random.uniform(-0.5, 0.5) * (length - 2.0 * radii[0]).max(0.0),
+            random.uniform(-0.5, 0.5) * (width - 2.0 * radii[1]).max(0.0),
+            random.uniform(0.9, 1.1) * radii[2] + random.uniform(0.0, 0.2) * height,
+        ];
+        Part::ellipsoid(middle, radii, leaf).with_surface(Surface::Porous(random.uniform(0.1, 0.5)))
+    });
+    Body::new(parts.collect())
+}
+
 /// A building of this size: walls, and a roof that slopes by chance.
 pub fn building([length, width, height]: [f64; 3], random: &mut Random) -> Arc<Body> {
     let wall = random.uniform(0.25, 0.6);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use geometry::{Map, OrientedBox, Point2, Pose2, Vector2};
 
 use super::clutter;
+use super::gardens::front_gardens;
 use super::ground::{Ground, GroundKind};
 use super::scene::{Instance, Scene, SweepMotion};
 use crate::actor::{Actor, ActorClass};
@@ -53,10 +54,23 @@ impl Occupied {
 ///
 /// Road users stand or move in every plausible place and heading around the recording car; nothing overlaps.
 pub fn random_scene(seed: u64) -> TrainingScene {
+    street(seed, false)
+}
+
+/// As [`random_scene`], in a street with narrow pavements and front gardens: walls, hedges, shrubs and trees stand close to
+/// parked cars, and are as long and as high as they.
+pub fn residential_scene(seed: u64) -> TrainingScene {
+    street(seed, true)
+}
+
+fn street(seed: u64, residential: bool) -> TrainingScene {
     let mut random = Random::new(seed);
     let lanes = 1 + random.index(3);
     let lane_width = random.uniform(3.0, 3.8);
-    let (gap, pavement) = (random.uniform(0.0, 3.0), random.uniform(1.5, 4.0));
+    let (mut gap, mut pavement) = (random.uniform(0.0, 3.0), random.uniform(1.5, 4.0));
+    if residential {
+        (gap, pavement) = (gap * 0.2, pavement * 0.6);
+    }
     let curb = lanes as f64 * lane_width;
     let slope = if random.chance(0.3) { random.uniform(-0.05, 0.05) } else { 0.0 };
     let bend = random.uniform(120.0, 400.0) * 6.0;
@@ -138,7 +152,10 @@ pub fn random_scene(seed: u64) -> TrainingScene {
         let speed = if random.chance(0.3) { 0.0 } else { random.uniform(0.5, 2.2) };
         place(ActorClass::Pedestrian, Pose2::new(x, y, yaw), speed, &mut random, &mut occupied);
     }
-    let fixtures = surroundings(&ground, curb + gap, pavement, &mut random, &mut occupied);
+    let mut fixtures = surroundings(&ground, curb + gap, pavement, &mut random, &mut occupied);
+    if residential {
+        fixtures.extend(front_gardens(&ground, curb + gap + pavement, &actors, &mut random));
+    }
     let instances = actors.iter().map(Actor::instance).collect();
     let scene = Scene { ground: Arc::new(ground), fixtures: Arc::new(fixtures), actors: instances };
     TrainingScene { scene, actors, ego, ego_speed_mps }

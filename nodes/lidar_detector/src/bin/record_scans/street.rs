@@ -2,7 +2,7 @@ use std::f64::consts::PI;
 
 use geometry::Pose2;
 use nalgebra::{Isometry3, Translation3, UnitQuaternion};
-use simulation::lidar::{LidarConfigError, Target, random_scene};
+use simulation::lidar::{LidarConfigError, Target, TrainingScene};
 use simulation::{Actor, ActorClass, Random};
 use vehicle::Vehicle;
 
@@ -10,10 +10,16 @@ use crate::label::label;
 use crate::sample::{Drive, Recorder, measured};
 use crate::sensor::Sensor;
 
-/// One scan in a street of its own, with obstacles strewn on the road.
-pub fn record(recorder: &mut Recorder, seed: u64, varied: bool, turned: bool) -> Result<Vec<u8>, LidarConfigError> {
+/// One scan in a street of its own, which `scene` makes of a seed, with obstacles strewn on the road.
+pub fn record(
+    recorder: &mut Recorder,
+    scene: fn(u64) -> TrainingScene,
+    seed: u64,
+    varied: bool,
+    turned: bool,
+) -> Result<Vec<u8>, LidarConfigError> {
     let mut random = Random::new(seed ^ 0x57_2ee7);
-    let mut street = random_scene(seed);
+    let mut street = scene(seed);
     let mut ego = street.ego;
     if turned {
         // Nobody is where the car is now; it keeps its lane where there is no room to turn.
