@@ -17,9 +17,9 @@ pub const FEATURES: usize = 8;
 pub const INPUT: [usize; 3] = [4 * FEATURES, ROWS / 2, COLUMNS / 2];
 
 /// Upper ends of the slices of height above ground in which points are counted, m; the last begins under the ground.
-pub const SLICES_M: [f64; 7] = [0.2, 0.5, 0.9, 1.3, 1.8, 2.6, LID_M];
-const FLOOR_M: f64 = -0.5;
-const LID_M: f64 = 4.0;
+pub const SLICES_M: [f64; 7] = [0.2, 0.5, 0.9, 1.3, 1.8, 2.6, LID_M as f64];
+const FLOOR_M: f32 = -0.5;
+const LID_M: f32 = 4.0;
 const HIGHEST: usize = 7;
 /// As many points in one slice of one cell count as full.
 const FULL: f32 = 32.0;
@@ -49,12 +49,12 @@ pub struct Grid {
     logarithms: [f32; COUNTS],
 }
 
-/// A point within the grid.
+/// A point within the grid. In float32, which is exact to hundredths of a millimetre here: what costs most is to move them.
 #[derive(Debug, Clone, Copy)]
 struct Within {
     /// Along x and y, cells.
-    place: [f64; 2],
-    z: f64,
+    place: [f32; 2],
+    z: f32,
     /// `row * COLUMNS + column`.
     at: u32,
 }
@@ -63,7 +63,7 @@ struct Within {
 struct Cell {
     /// By slice, none above [`FULL`]; the last is of no slice.
     counts: [u8; 8],
-    highest: f64,
+    highest: f32,
 }
 
 impl Cell {
@@ -109,7 +109,8 @@ impl Grid {
                 *slot = self.cells.len() as u32;
             }
             let cell = &mut self.cells[*slot as usize - 1];
-            let slice: usize = SLICES_M[..SLICES_M.len() - 1].iter().map(|top| usize::from(height >= *top)).sum();
+            let slice: usize =
+                SLICES_M[..SLICES_M.len() - 1].iter().map(|top| usize::from(height >= *top as f32)).sum();
             let count = &mut cell.counts[slice];
             *count = (*count + 1).min(FULL as u8);
             if height > cell.highest {
@@ -130,7 +131,7 @@ impl Grid {
             if let Some(cell) = cell_at(u, v) {
                 self.terrain.see(cell, z);
                 if !self.is_own(point.position) {
-                    self.within.push(Within { place: [u, v], z, at: cell as u32 });
+                    self.within.push(Within { place: [u as f32, v as f32], z: z as f32, at: cell as u32 });
                 }
             }
         }
@@ -147,7 +148,7 @@ impl Grid {
         for (at, slot) in self.slots.iter_mut().enumerate().filter(|(_, slot)| **slot != 0) {
             let cell = self.cells[std::mem::take(slot) as usize - 1];
             self.touched.push(at as u32);
-            let level = ((cell.highest - FLOOR_M) / (LID_M - FLOOR_M)) as f32;
+            let level = (cell.highest - FLOOR_M) / (LID_M - FLOOR_M);
             let start = index(at, 0);
             for (slice, count) in cell.counts[..HIGHEST].iter().enumerate() {
                 self.tensor[start + slice * CHANNEL] = self.logarithms[usize::from(*count)];

@@ -16,7 +16,7 @@ const OWN_WEIGHT: f64 = 0.7;
 #[derive(Debug, Clone)]
 pub struct Terrain {
     lowest: Vec<f64>,
-    heights: Vec<f64>,
+    heights: Vec<f32>,
     /// Patches in the order in which they are settled: nearest to the car first.
     order: Vec<usize>,
 }
@@ -56,12 +56,12 @@ impl Terrain {
 
     /// The ground under the points seen.
     pub(crate) fn settle(&mut self) {
-        self.heights.fill(f64::NAN);
+        self.heights.fill(f32::NAN);
         for (rank, &patch) in self.order.iter().enumerate() {
             let expected = if rank == 0 { 0.0 } else { self.around(patch) };
             let step = self.lowest[patch] - expected;
             let ground = (-FALL_M..=RISE_M).contains(&step);
-            self.heights[patch] = expected + if ground { OWN_WEIGHT * step } else { 0.0 };
+            self.heights[patch] = (expected + if ground { OWN_WEIGHT * step } else { 0.0 }) as f32;
         }
     }
 
@@ -73,7 +73,7 @@ impl Terrain {
             for column in j.saturating_sub(1)..=(j + 1).min(PATCH_COLUMNS - 1) {
                 let height = self.heights[row * PATCH_COLUMNS + column];
                 if height.is_finite() {
-                    sum += height;
+                    sum += f64::from(height);
                     count += 1.0;
                 }
             }
@@ -83,16 +83,16 @@ impl Terrain {
 
     /// Height at a place in `base_link`, m: bilinear between the patches' centres, level beyond the raster.
     pub fn height(&self, x: f64, y: f64) -> f64 {
-        self.height_at(place(x, y))
+        f64::from(self.height_at(place(x, y).map(|cells| cells as f32)))
     }
 
     /// [`Self::height`] at a place told in the grid's cells along x and y.
     #[inline(always)]
-    pub(crate) fn height_at(&self, [u, v]: [f64; 2]) -> f64 {
-        let split = |cells: f64, count: usize| {
-            let u = cells / PER_PATCH as f64 - 0.5;
+    pub(crate) fn height_at(&self, [u, v]: [f32; 2]) -> f32 {
+        let split = |cells: f32, count: usize| {
+            let u = cells / PER_PATCH as f32 - 0.5;
             let low = (u as i32).clamp(0, count as i32 - 2);
-            let rest = u - f64::from(low);
+            let rest = u - low as f32;
             // Beyond the outermost centres it is level.
             let rest = if rest > 0.0 { rest } else { 0.0 };
             (low as usize, if rest < 1.0 { rest } else { 1.0 })
