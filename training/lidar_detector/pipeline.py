@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import torch
 
-from reduction import equalize, files, graph, latency, metrics, prune
+from reduction import equalize, files, graph, latency, metrics, prune, rounding
 from reduction.chain import Chain
 
 from . import accuracy, network, train
@@ -27,18 +27,17 @@ ABOUT = ("tested in maps/town.xodr and in generated towns 3001 and 3002 with wor
 # few channels hold all that is said of a place.
 PRUNED_SHARE, MOST_OF_A_LAYER = 0.20, 0.5
 # What is left after pruning is trained under the teacher first and then, for long, from the truth alone: the teacher is hardly
-# better than what it teaches by then, and a step without it takes less than half the time. The last round has its weights
-# rounded as the INT8 file has them.
-STEPS = {"distilled": 200, "taught": 1300, "tuned": 5500, "rounded": 11000}
-PEAK_RATE = {"distilled": 4e-4, "taught": 1e-3, "tuned": 1e-3, "rounded": 1e-3}
+# better than what it teaches by then, and a step without it takes less than half the time. The last rounds have weights rounded
+# as the INT8 file has them, the very last activations too.
+ROUNDS = ("taught", "tuned", "rounded", "fitted")
+STEPS = {"distilled": 200, "taught": 1300, "tuned": 5500, "rounded": 11000, "fitted": 800}
+PEAK_RATE = {"distilled": 4e-4, "taught": 1e-3, "tuned": 1e-3, "rounded": 1e-3, "fitted": 1e-4}
 TEACHING = 4.0
 
 
 class Reduction(Chain):
     network = network
-    WITHIN = {"pruned": ("cut", "taught", "tuned", "rounded")}
-    # What is rare in a scan is near and wide: clipped at a percentile, vehicles are lost.
-    RANGES = "minmax"
+    WITHIN = {"pruned": ("cut", *ROUNDS)}
 
     def __init__(self, root, seed):
         super().__init__("lidar_detector", root, seed)
@@ -76,12 +75,17 @@ class Reduction(Chain):
 
     def equalized(self, model):
         """The same function, in a form that loses less in 8 bits."""
-        inputs = ((torch.from_numpy(feed["grid"]),) for feed in self.calibration())
-        return equalize.equalize(model.eval(), network.EQUALIZED, inputs)
+        return equalize.equalize(model.eval(), network.EQUALIZED, self.calibration_inputs())
+
+    def calibration_inputs(self):
+        return ((torch.from_numpy(feed["grid"]),) for feed in self.calibration())
 
     def trained(self, name, model, teacher):
+        ranges = None
+        if name == "fitted":
+            ranges = rounding.ranges(self.equalized(model), network.FLOAT_LAYERS, self.calibration_inputs())
         return train.train(model, self.scans("train"), self.path(name), STEPS[name], self.seed + len(name),
-                           PEAK_RATE[name], teacher, TEACHING, rounded=name == "rounded")
+                           PEAK_RATE[name], teacher, TEACHING, rounded=name in ("rounded", "fitted"), ranges=ranges)
 
     def distilled(self):
         self.forget("cut", "taught", "tuned")
@@ -105,9 +109,9 @@ class Reduction(Chain):
                         keep=[model.heat, model.box, model.fuse1[0]], most=MOST_OF_A_LAYER)
             torch.save(model.state_dict(), self.path("cut"))
         before = "cut"
-        for name, teacher in (("taught", self.teacher()), ("tuned", None), ("rounded", None)):
+        for name in ROUNDS:
             if not os.path.exists(self.path(name)):
-                self.trained(name, network.load(self.path(before)), teacher)
+                self.trained(name, network.load(self.path(before)), self.teacher() if name == "taught" else None)
             before = name
         return self.equalized(network.load(self.path(before)).eval())
 

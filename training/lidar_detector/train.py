@@ -66,9 +66,10 @@ def loss_of(model, inputs, aim, teacher, teaching):
     return found, shaped, teaching * (warm + alike)
 
 
-def train(model, scans, checkpoint, steps, seed, peak, teacher=None, teaching=1.0, rounded=False):
+def train(model, scans, checkpoint, steps, seed, peak, teacher=None, teaching=1.0, rounded=False, ranges=None):
     """Trains for a number of steps, goes on from what `checkpoint`.partial holds, and writes the weights to `checkpoint`;
-    `rounded`: those that the INT8 file has. The same seed gives the same weights."""
+    `rounded`: those that the INT8 file has, `ranges`: with its activations too, by the greatest of each tensor. The same seed
+    gives the same weights."""
     model = model.to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=peak, weight_decay=1e-3)
     partial, first = checkpoint + ".partial", 0
@@ -84,7 +85,7 @@ def train(model, scans, checkpoint, steps, seed, peak, teacher=None, teaching=1.
         for group in optimizer.param_groups:
             group["lr"] = float(rate(step, steps, peak))
         optimizer.zero_grad()
-        with rounding.rounded(model, float_layers):
+        with rounding.rounded(model, float_layers), rounding.rounded_activations(model, float_layers, ranges):
             found, shaped, taught = loss_of(model, inputs, aim, teacher, teaching)
             (found + shaped + taught).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 10.0)

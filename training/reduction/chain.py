@@ -14,8 +14,6 @@ class Chain:
 
     # What a step trains on its way, by which it goes on where it was stopped.
     WITHIN = {"pruned": ("cut",)}
-    # How the ranges of activations are taken from the calibration's.
-    RANGES = "percentile"
 
     def __init__(self, name, root, seed):
         self.name, self.seed = name, seed
@@ -58,6 +56,6 @@ class Chain:
 
     def int8(self):
         deployment = self.deployment()
-        deployment.quantize(self.calibration, self.RANGES)
+        deployment.quantize(self.calibration)
         for step, path in deployment.quantized.items():
             self.noted(step, path)

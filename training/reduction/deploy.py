@@ -17,10 +17,10 @@ class Deployment:
         self.shipped = {"fp32": os.path.join(folder, f"{name}.onnx"), "int8": os.path.join(folder, f"{name}_int8.onnx"),
                         "int8_accelerator": os.path.join(folder, f"{name}_int8_accelerator.onnx")}
 
-    def quantize(self, calibration, ranges):
-        """Quantizes for both; `calibration()` gives inputs of the training, `ranges` is how activations' are taken from it."""
+    def quantize(self, calibration):
+        """Quantizes for both; `calibration()` gives inputs of the training."""
         for step, kind in (("int8", "cpu"), ("int8_accelerator", "accelerator")):
-            quantize.quantize(self.source, self.quantized[step], calibration(), kind, self.float_layers, ranges)
+            quantize.quantize(self.source, self.quantized[step], calibration(), kind, self.float_layers)
 
     def place(self):
         """Copies the files into the model's folder and puts the hashes of its variants into its manifest."""
