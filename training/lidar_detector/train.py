@@ -1,6 +1,7 @@
 """Trains one network, from the truth and from a teacher."""
 
 import os
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -78,14 +79,13 @@ def train(model, scans, checkpoint, steps, seed, peak, teacher=None, teaching=1.
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         first = state["step"]
-    float_layers = FLOAT_LAYERS if rounded else [name for name, _ in model.named_modules()]
     progress = Progress(os.path.basename(checkpoint).removesuffix(".pt"), steps, first)
     for step in range(first, steps):
         inputs, aim = batch(scans, step, seed)
         for group in optimizer.param_groups:
             group["lr"] = float(rate(step, steps, peak))
         optimizer.zero_grad()
-        with rounding.rounded(model, float_layers), rounding.rounded_activations(model, float_layers, ranges):
+        with rounding.rounded(model, FLOAT_LAYERS, ranges) if rounded else nullcontext():
             found, shaped, taught = loss_of(model, inputs, aim, teacher, teaching)
             (found + shaped + taught).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 10.0)
@@ -95,7 +95,8 @@ def train(model, scans, checkpoint, steps, seed, peak, teacher=None, teaching=1.
             torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1},
                        partial + ".new")
             os.replace(partial + ".new", partial)
-    rounding.round_weights(model, float_layers)
+    if rounded:
+        rounding.round_weights(model, FLOAT_LAYERS)
     torch.save(model.state_dict(), checkpoint)
     if os.path.exists(partial):
         os.remove(partial)

@@ -18,26 +18,16 @@ def on_grid(weight):
     return (weight * (LEVELS / greatest)).round() * (greatest / LEVELS)
 
 
+def quantized(model, float_layers):
+    """The layers whose weights are quantized: all but `float_layers`."""
+    return [layer for name, layer in model.named_modules()
+            if isinstance(layer, (nn.Conv2d, nn.Linear)) and name not in float_layers]
+
+
 def round_weights(model, float_layers):
     """Rounds the weights of all layers but `float_layers`, for good."""
-    with rounded(model, float_layers) as kept:
-        kept.clear()
-    return model
-
-
-@contextmanager
-def rounded(model, float_layers):
-    """The weights of all layers but `float_layers` are rounded within it, and are again what they were after it."""
-    layers = [layer for name, layer in model.named_modules()
-              if isinstance(layer, (nn.Conv2d, nn.Linear)) and name not in float_layers]
-    kept = {layer: layer.weight.data for layer in layers}
-    for layer in layers:
+    for layer in quantized(model, float_layers):
         layer.weight.data = on_grid(layer.weight.data)
-    try:
-        yield kept
-    finally:
-        for layer, weight in kept.items():
-            layer.weight.data = weight
 
 
 def watched(model, float_layers, see):
@@ -75,17 +65,22 @@ def ranges(model, float_layers, inputs):
 
 
 @contextmanager
-def rounded_activations(model, float_layers, greatest):
-    """Within it activations are clipped and rounded to 8 bits; `greatest` is what `ranges` gave, or None for no rounding."""
+def rounded(model, float_layers, greatest=None):
+    """Within it the weights of all layers but `float_layers` are rounded, and are again what they were after it; and where
+    `greatest` is given, what `ranges` gave, activations are clipped to it and rounded to 8 bits."""
 
     def see(name, tensor):
         step = greatest[name] / ACTIVATION_LEVELS
         clipped = tensor.clamp(0, greatest[name])
         return clipped + ((clipped / step).round() * step - clipped).detach()
 
+    kept = {layer: layer.weight.data for layer in quantized(model, float_layers)}
     hooks = watched(model, float_layers, see) if greatest else []
+    round_weights(model, float_layers)
     try:
         yield
     finally:
+        for layer, weight in kept.items():
+            layer.weight.data = weight
         for hook in hooks:
             hook.remove()
