@@ -222,6 +222,23 @@ mod tests {
     }
 
     #[test]
+    fn each_height_is_counted_in_its_slice() {
+        let mut grid = Grid::new(&Vehicle::default());
+        for (slice, top) in SLICES_M.iter().enumerate() {
+            for (height, expected) in [(top - 1e-4, slice), (top + 1e-4, slice + 1)] {
+                // The ground beside it is in a cell of its own, the first.
+                grid.fill(&[at(11.0, 0.1, 0.0), at(11.5, 0.1, height)]);
+                let counted: Vec<usize> = grid
+                    .cells()
+                    .skip(1)
+                    .flat_map(|(_, features)| (0..HIGHEST).filter(move |f| features[*f] > 0.0))
+                    .collect();
+                assert_eq!(counted, if expected == HIGHEST { vec![] } else { vec![expected] }, "{height} m");
+            }
+        }
+    }
+
+    #[test]
     fn features_stay_within_zero_and_one() {
         let mut grid = Grid::new(&Vehicle::default());
         let points: Vec<Point> = (0..5000).map(|i| at(12.0, 2.0, f64::from(i % 50) * 0.1 - 1.0)).collect();
