@@ -251,6 +251,21 @@ impl Filter {
         self.update(&h, force_mps2 - self.state[FORCE_BIAS], 1.0, 6.0);
     }
 
+    /// After a pause (s) in which nothing was heard: the car may have driven on or stopped, and may have turned by
+    /// `turn_radps` in every second; heading and speed are learned anew.
+    pub fn resume(&mut self, pause_s: f64, turn_radps: f64) {
+        let gone = self.state[SPEED].abs().max(1.0) * pause_s;
+        let variances =
+            [gone * gone, gone * gone, (turn_radps * pause_s).min(1.0).powi(2), self.state[SPEED].powi(2) + 1.0];
+        for (index, variance) in variances.into_iter().enumerate() {
+            let kept = self.covariance[(index, index)];
+            self.covariance.row_mut(index).fill(0.0);
+            self.covariance.column_mut(index).fill(0.0);
+            self.covariance[(index, index)] = kept + variance;
+        }
+        (self.state[SPEED], self.yaw_rate) = (0.0, 0.0);
+    }
+
     /// Puts the speed in doubt by `sigma`, m/s.
     pub fn doubt_speed(&mut self, sigma: f64) {
         self.covariance[(SPEED, SPEED)] += sigma * sigma;

@@ -25,6 +25,8 @@ const UNKNOWN_SPEED_MPS: f64 = 4.0;
 const OUTPUT_S: f64 = 0.018;
 /// A longer pause of everything that moves the filter is bridged with much more doubt, s.
 const PAUSE_S: f64 = 0.2;
+/// After a pause longer than this what the car did meanwhile is not guessed, s.
+const LOST_S: f64 = 1.0;
 
 /// The node: see the crate's documentation.
 pub struct Localizer {
@@ -169,6 +171,13 @@ impl Localizer {
         let dt = self.time.map_or(0.01, |time| stamp.since(time));
         if !(dt > 0.0) {
             return false;
+        }
+        if dt > LOST_S {
+            // Bridged as if the car had driven on, heading and speed would be taken together from the next fixes, and wrongly.
+            filter.resume(dt, 0.2);
+            self.time = Some(stamp);
+            self.history.push(stamp, filter.place());
+            return true;
         }
         if dt > PAUSE_S {
             filter.doubt(0.5 * filter.speed().abs() * dt, 0.2 * dt);
