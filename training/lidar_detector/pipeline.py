@@ -88,14 +88,7 @@ class Reduction(Chain):
                            PEAK_RATE[name], teacher, TEACHING, rounded=name in ("rounded", "fitted"), ranges=ranges)
 
     def distilled(self):
-        self.forget("cut", "taught", "tuned")
         return self.trained("distilled", self.student(), self.teacher())
-
-    def forget(self, *names):
-        """Takes away what was made of another network: goes on from none of it."""
-        for path in [self.path(name) + ending for name in names for ending in ("", ".partial")]:
-            if os.path.exists(path):
-                os.remove(path)
 
     def pruned(self):
         if not os.path.exists(self.path("cut")):

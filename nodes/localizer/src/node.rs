@@ -27,6 +27,8 @@ const OUTPUT_S: f64 = 0.018;
 const PAUSE_S: f64 = 0.2;
 /// After a pause longer than this what the car did meanwhile is not guessed, s.
 const LOST_S: f64 = 1.0;
+/// Doubt in the heading for each second of a pause, rad/s.
+const TURN_DOUBT_RADPS: f64 = 0.2;
 
 /// The node: see the crate's documentation.
 pub struct Localizer {
@@ -174,13 +176,13 @@ impl Localizer {
         }
         if dt > LOST_S {
             // Bridged as if the car had driven on, heading and speed would be taken together from the next fixes, and wrongly.
-            filter.resume(dt, 0.2);
+            filter.resume(dt, TURN_DOUBT_RADPS);
             self.time = Some(stamp);
             self.history.push(stamp, filter.place());
             return true;
         }
         if dt > PAUSE_S {
-            filter.doubt(0.5 * filter.speed().abs() * dt, 0.2 * dt);
+            filter.doubt(0.5 * filter.speed().abs() * dt, TURN_DOUBT_RADPS * dt);
             // The car may have braked meanwhile; who trusts the old speed takes the fixes that follow for wrong ones.
             filter.doubt_speed(self.vehicle.max_deceleration_mps2 * dt);
         }
